@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Ini files as systemd has them: found in /etc, /run and /usr/lib by name, with drop-ins, masking,
+ * comments (# and ;), line continuation by a backslash, and UTF-8 text. Knows no key.
+ */
+
+#include "macro.h"
+#include "report.h"
+#include "source/source.h"
+
+/* One assignment. All strings are borrowed for the call. Returns 0, or a negative errno, which
+ * ends the reading; a value that is only not understood is the handler's own warning or failure.
+ * An assignment before any section comes with section "". */
+typedef int (*conf_handler_t)(void *userdata, const char *path, unsigned line, const char *section,
+                              const char *key, const char *value);
+
+/* Parses text; `path` is for messages. A line that is neither section nor assignment is a warning
+ * in the report. */
+int conf_parse(Report *report, const char *path, const char *text, size_t size,
+               conf_handler_t handler, void *userdata);
+
+/* The directories of configuration, highest first: /etc/initrdd, /run/initrdd, /usr/lib/initrdd. */
+extern const char *const conf_directories[];
+
+/* The file that `name` ("initrdd.conf", "modules.d/lvm.module") stands for: the first of
+ * conf_directories that has it. 1, or 0 when there is none or it is masked (empty file or a link
+ * to /dev/null; `ret_masked` may be NULL). The caller frees the path. */
+int conf_find(Source *source, Trace *trace, const char *name, char **ret_path, bool *ret_masked);
+
+/* The names that end in `suffix` in the directory `directory` ("modules.d") of all three, sorted,
+ * each once, masked ones included. The caller frees. */
+int conf_list(Source *source, Trace *trace, const char *directory, const char *suffix, char ***ret);
+
+/* The drop-ins NAME.d/<any>.conf of `name`, in the order in which they apply, masking done.
+ * The caller frees the strv of paths. */
+int conf_dropins(Source *source, Trace *trace, const char *name, char ***ret);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Everything that was looked at to make something, also what was found missing. While a trace
+ * holds, making it again would give the same, and nothing need be read to know that.
+ */
+
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include "macro.h"
+
+typedef struct Source Source;
+typedef struct Trace Trace;
+
+int trace_new(Trace **ret);
+Trace *trace_free(Trace *trace);
+DEFINE_CLEANUP_FUNC(Trace *, trace_free);
+
+/* What the Source writes down. Paths are canonical (of a missing one: its first missing
+ * component), and are copied. The same path twice is one entry. 0 or -ENOMEM. */
+int trace_add_file(Trace *trace, const char *path, const struct stat *st);
+int trace_add_directory(Trace *trace, const char *path, const struct stat *st);
+int trace_add_link(Trace *trace, const char *path, const char *target);
+int trace_add_missing(Trace *trace, const char *path);
+int trace_add_list(Trace *trace, const char *path, const struct stat *st, const char *pattern,
+                   char *const *names);
+
+/* What a reader of the content adds: the hash of the file at the canonical `path`, so that a file
+ * of which only the times changed still counts as the same. */
+int trace_set_hash(Trace *trace, const char *path, XXH128_hash_t hash);
+/* The hash of an unchanged file, if it is known: true. */
+bool trace_get_hash(const Trace *trace, const char *path, XXH128_hash_t *ret);
+
+/* Adds what `other` holds. 0 or -ENOMEM. */
+int trace_merge(Trace *trace, const Trace *other);
+
+size_t trace_size(const Trace *trace) _pure_;
+
+/*
+ * Looks at every entry again. 1: everything is as it was; 0: something changed, and `ret_path`
+ * (may be NULL; the caller frees) names the first; negative errno when it can't be told.
+ * Entries of which only the times changed are brought up to date; `ret_refreshed` (may be NULL)
+ * says whether there were any, so that the caller can write the trace anew.
+ */
+int trace_check(Trace *trace, Source *source, char **ret_path, bool *ret_refreshed);
+
+/* The trace as bytes, to be kept in a file, and back. The bytes are for this machine only and
+ * carry a checksum: -EBADMSG when they are damaged or of another version. */
+int trace_serialize(const Trace *trace, char **ret, size_t *ret_size);
+int trace_deserialize(const char *data, size_t size, Trace **ret);
+
+/* The canonical paths of the directories that hold what is traced, sorted: what a watcher should
+ * watch. The caller frees the strv. */
+int trace_directories(const Trace *trace, char ***ret);

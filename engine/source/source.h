@@ -7,8 +7,8 @@
  * A Source shows one root directory as a tree of absolute paths. Symbolic links, absolute ones
  * too, and ".." are resolved beneath that root: nothing outside it can be reached, whatever the
  * tree says. Other directories can be bound onto paths of the tree: the kernel of --kernel-dir
- * appears at /usr/lib/modules/VERSION, this program's own data at /usr/lib/initrdd. What lies
- * behind a bind is resolved beneath the bound directory in the same way.
+ * appears at /usr/lib/modules/VERSION, this program's own data at /usr/lib/initrdd. As with a bind
+ * mount, what lies behind it is part of the tree: an absolute link there leads to the tree's root.
  *
  * Each call takes the Trace in which it writes down what it looked at, or NULL. All paths are
  * absolute. A "canonical" path has no symbolic link, no "." and no ".." in any component.

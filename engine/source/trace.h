@@ -30,8 +30,8 @@ int trace_add_list(Trace *trace, const char *path, const struct stat *st, const 
 /* What a reader of the content adds: the hash of the file at the canonical `path`, so that a file
  * of which only the times changed still counts as the same. */
 int trace_set_hash(Trace *trace, const char *path, XXH128_hash_t hash);
-/* The hash of an unchanged file, if it is known: true. */
-bool trace_get_hash(const Trace *trace, const char *path, XXH128_hash_t *ret);
+/* True, and the hash, if it is known of the file at `path` while it was as `st` says. */
+bool trace_get_hash(Trace *trace, const char *path, const struct stat *st, XXH128_hash_t *ret);
 
 /* Adds what `other` holds. 0 or -ENOMEM. */
 int trace_merge(Trace *trace, const Trace *other);

@@ -1,0 +1,733 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The tree is walked here, component by component, and not by the kernel: only so is every link
+ * on the way known, which the trace needs to notice a change and the image to have the same links.
+ * What the walk learned of directories and links is kept, since a thousand files of an image lie
+ * in a hundred directories.
+ *
+ * A path that was walked is canonical. It is opened with openat2() beneath the root's (or a
+ * bind's) descriptor, links refused: a tree that changes under our hands can make that fail, but
+ * never lead out of the root.
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "path-util.h"
+#include "source/source-internal.h"
+#include "source/trace.h"
+#include "string-util.h"
+#include "strmap.h"
+
+#define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
+
+typedef struct Bind {
+        char *at; /* canonical */
+        int fd;
+} Bind;
+
+struct Source {
+        int root_fd;
+        char *root;
+        bool host;
+        Bind *binds;
+        size_t n_binds, allocated_binds;
+        Strmap directories; /* canonical path → struct stat */
+        Strmap links; /* canonical path → target */
+};
+
+Source *source_free(Source *source) {
+        if (!source)
+                return NULL;
+        for (size_t i = 0; i < source->n_binds; i++) {
+                free(source->binds[i].at);
+                safe_close(source->binds[i].fd);
+        }
+        free(source->binds);
+        strmap_done(&source->directories);
+        strmap_done(&source->links);
+        safe_close(source->root_fd);
+        free(source->root);
+        free(source);
+        return NULL;
+}
+
+int source_new(Source **ret, const char *root) {
+        _cleanup_(source_freep) Source *source = NULL;
+        struct stat st, host;
+
+        source = malloc(sizeof(Source));
+        if (!source)
+                return -ENOMEM;
+        *source = (Source) {
+                .root_fd = -EBADF,
+                .directories = STRMAP_INIT(free),
+                .links = STRMAP_INIT(free),
+        };
+
+        source->root = realpath(root, NULL);
+        if (!source->root)
+                return -errno;
+        source->root_fd = open(source->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (source->root_fd < 0 || fstat(source->root_fd, &st) < 0 || stat("/", &host) < 0)
+                return -errno;
+        source->host = st.st_dev == host.st_dev && st.st_ino == host.st_ino;
+
+        *ret = TAKE_PTR(source);
+        return 0;
+}
+
+bool source_is_host(const Source *source) {
+        return source->host;
+}
+
+const char *source_root(const Source *source) {
+        return source->root;
+}
+
+void source_links_done(SourceLinks *links) {
+        for (size_t i = 0; i < links->n; i++) {
+                free(links->links[i].path);
+                free(links->links[i].target);
+        }
+        free(links->links);
+        *links = (SourceLinks) {};
+}
+
+void source_at(const Source *source, const char *canonical, int *ret_fd, const char **ret_name) {
+        /* The latest bind wins, and within it the path is relative. */
+        for (size_t i = source->n_binds; i > 0; i--) {
+                const Bind *b = &source->binds[i - 1];
+
+                if (path_below(canonical, b->at)) {
+                        const char *rest = canonical + strlen(b->at);
+
+                        *ret_fd = b->fd;
+                        *ret_name = *rest == '/' ? rest + 1 : rest;
+                        return;
+                }
+        }
+        *ret_fd = source->root_fd;
+        *ret_name = canonical + 1;
+}
+
+/* Whether a bind lies below `canonical`, so that it is a directory in any case. */
+static bool leads_to_bind(const Source *source, const char *canonical) {
+        for (size_t i = 0; i < source->n_binds; i++)
+                if (path_below(source->binds[i].at, canonical))
+                        return true;
+        return false;
+}
+
+int source_lstat(const Source *source, const char *canonical, struct stat *ret) {
+        const char *name;
+        int fd;
+
+        source_at(source, canonical, &fd, &name);
+        if (fstatat(fd, name, ret, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) >= 0)
+                return 0;
+        if (errno == ENOENT && leads_to_bind(source, canonical)) {
+                *ret = (struct stat) { .st_mode = S_IFDIR | 0755, .st_nlink = 2 };
+                return 0;
+        }
+        return -errno;
+}
+
+static int open_beneath(int dir_fd, const char *name, int flags) {
+        struct open_how how = {
+                .flags = (uint64_t) (flags | O_CLOEXEC | O_NOFOLLOW),
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        int fd;
+
+        if (!*name)
+                name = ".";
+        fd = (int) syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+        if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* before 5.6, or a filter's doing */
+                fd = openat(dir_fd, name, flags | O_CLOEXEC | O_NOFOLLOW);
+        return fd < 0 ? -errno : fd;
+}
+
+/* Asks about one canonical path whose parent is a directory; remembers directories and links.
+ * `ret_target` is borrowed from the cache, NULL when it is no link. */
+static int look(Source *source, const char *path, struct stat *ret, const char **ret_target) {
+        char target[PATH_MAX];
+        const struct stat *known;
+        const char *name;
+        char *copy;
+        ssize_t n;
+        int fd, r;
+
+        *ret_target = strmap_get(&source->links, path);
+        if (*ret_target)
+                return 0;
+        known = strmap_get(&source->directories, path);
+        if (known) {
+                *ret = *known;
+                return 0;
+        }
+
+        r = source_lstat(source, path, ret);
+        if (r < 0)
+                return r;
+
+        if (S_ISDIR(ret->st_mode)) {
+                struct stat *directory = malloc(sizeof(struct stat));
+
+                if (!directory)
+                        return -ENOMEM;
+                *directory = *ret;
+                r = strmap_put(&source->directories, path, directory);
+                if (r < 0)
+                        free(directory);
+                return r;
+        }
+        if (!S_ISLNK(ret->st_mode))
+                return 0;
+
+        source_at(source, path, &fd, &name);
+        n = readlinkat(fd, name, target, sizeof(target));
+        if (n < 0)
+                return -errno;
+        if ((size_t) n >= sizeof(target))
+                return -ENAMETOOLONG;
+        target[n] = '\0';
+
+        copy = strdup(target);
+        if (!copy)
+                return -ENOMEM;
+        r = strmap_put(&source->links, path, copy);
+        if (r < 0) {
+                free(copy);
+                return r;
+        }
+        *ret_target = copy;
+        return 0;
+}
+
+static int links_add(SourceLinks *links, const char *path, const char *target) {
+        SourceLink link;
+
+        if (!links)
+                return 0;
+        if (!GREEDY_REALLOC(links->links, links->allocated, links->n + 1))
+                return -ENOMEM;
+        link = (SourceLink) { strdup(path), strdup(target) };
+        if (!link.path || !link.target) {
+                free(link.path);
+                free(link.target);
+                return -ENOMEM;
+        }
+        links->links[links->n++] = link;
+        return 0;
+}
+
+/* Notes what the walk ended at. */
+static int trace_end(Trace *trace, const char *path, const struct stat *st) {
+        if (!trace)
+                return 0;
+        return S_ISDIR(st->st_mode) ? trace_add_directory(trace, path, st)
+                                    : trace_add_file(trace, path, st);
+}
+
+/* A walk in progress: `done` is canonical and a directory, `todo` what is left, relative. */
+typedef struct Walk {
+        char done[PATH_MAX];
+        char todo[PATH_MAX];
+        size_t n_done;
+} Walk;
+
+/* Puts a link's target in front of what is left. */
+static int walk_link(Walk *w, const char *target, const char *rest) {
+        char joined[PATH_MAX];
+        int n;
+
+        n = snprintf(joined, sizeof(joined), "%s/%s", target, rest);
+        if (n < 0 || (size_t) n >= sizeof(joined))
+                return -ENAMETOOLONG;
+        strcpy(w->todo, joined);
+        if (*target == '/')
+                w->n_done = 0;
+        w->done[w->n_done] = '\0';
+        return 0;
+}
+
+static void walk_up(Walk *w) {
+        while (w->n_done > 0 && w->done[--w->n_done] != '/')
+                ;
+        w->done[w->n_done] = '\0';
+}
+
+static int walk_down(Walk *w, const char *name, size_t n) {
+        if (w->n_done + n + 2 > sizeof(w->done))
+                return -ENAMETOOLONG;
+        w->done[w->n_done++] = '/';
+        memcpy(w->done + w->n_done, name, n);
+        w->n_done += n;
+        w->done[w->n_done] = '\0';
+        return 0;
+}
+
+static int resolve(Source *source, Trace *trace, const char *path, bool follow_last,
+                   char **ret_canonical, struct stat *ret_stat, SourceLinks *ret_links) {
+        unsigned n_links = 0;
+        struct stat st;
+        const char *target;
+        Walk w = {};
+        int r;
+
+        if (*path != '/')
+                return -EINVAL;
+        if (strlen(path) >= sizeof(w.todo))
+                return -ENAMETOOLONG;
+        strcpy(w.todo, path);
+
+        r = look(source, "/", &st, &target);
+        if (r < 0)
+                return r;
+
+        for (char *p = w.todo;;) {
+                char *rest;
+                size_t n;
+
+                p += strspn(p, "/");
+                n = strcspn(p, "/");
+                if (n == 0)
+                        break;
+                rest = p + n + strspn(p + n, "/");
+
+                if (!S_ISDIR(st.st_mode)) {
+                        r = trace ? trace_add_file(trace, w.done, &st) : 0;
+                        return r < 0 ? r : -ENOTDIR;
+                }
+                if (n == 1 && *p == '.') {
+                        p = rest;
+                        continue;
+                }
+                if (n == 2 && p[0] == '.' && p[1] == '.') {
+                        walk_up(&w);
+                        p = rest;
+                        continue;
+                }
+
+                r = walk_down(&w, p, n);
+                if (r < 0)
+                        return r;
+                r = look(source, w.done, &st, &target);
+                if (r == -ENOENT && trace) {
+                        r = trace_add_missing(trace, w.done);
+                        return r < 0 ? r : -ENOENT;
+                }
+                if (r < 0)
+                        return r;
+                if (!target || (!*rest && !follow_last)) {
+                        p = rest;
+                        continue;
+                }
+
+                if (++n_links > LINKS_MAX)
+                        return -ELOOP;
+                r = trace ? trace_add_link(trace, w.done, target) : 0;
+                if (r >= 0)
+                        r = links_add(ret_links, w.done, target);
+                if (r < 0)
+                        return r;
+                walk_up(&w);
+                r = walk_link(&w, target, rest);
+                if (r < 0)
+                        return r;
+                st.st_mode = S_IFDIR;
+                p = w.todo;
+        }
+
+        if (w.n_done == 0)
+                strcpy(w.done, "/");
+        r = look(source, w.done, &st, &target);
+        if (r < 0)
+                return r;
+        if (target) {
+                st = (struct stat) { .st_mode = S_IFLNK | 0777 };
+                r = trace ? trace_add_link(trace, w.done, target) : 0;
+        } else
+                r = trace_end(trace, w.done, &st);
+        if (r < 0)
+                return r;
+
+        if (ret_canonical) {
+                *ret_canonical = strdup(w.done);
+                if (!*ret_canonical)
+                        return -ENOMEM;
+        }
+        if (ret_stat)
+                *ret_stat = st;
+        return 0;
+}
+
+int source_resolve(Source *source, Trace *trace, const char *path, char **ret_canonical,
+                   struct stat *ret_stat, SourceLinks *ret_links) {
+        return resolve(source, trace, path, true, ret_canonical, ret_stat, ret_links);
+}
+
+int source_resolve_parent(Source *source, Trace *trace, const char *path, char **ret_canonical,
+                          struct stat *ret_stat, SourceLinks *ret_links) {
+        return resolve(source, trace, path, false, ret_canonical, ret_stat, ret_links);
+}
+
+int source_bind(Source *source, const char *at, const char *directory) {
+        _cleanup_free_ char *canonical = NULL, *parent = NULL, *rest = NULL, *full = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        /* What exists of the path is resolved, what doesn't is taken as it stands. */
+        parent = strdup(at);
+        rest = strdup("");
+        if (!parent || !rest)
+                return -ENOMEM;
+        path_simplify(parent);
+        for (;;) {
+                _cleanup_free_ char *up = NULL, *longer = NULL;
+
+                up = path_dirname(parent);
+                longer = up ? path_join(path_basename(parent), rest) : NULL;
+                if (!longer)
+                        return -ENOMEM;
+                free(rest);
+                rest = TAKE_PTR(longer);
+                r = source_resolve(source, NULL, up, &canonical, NULL, NULL);
+                if (r >= 0)
+                        break;
+                if (r != -ENOENT || streq(up, "/"))
+                        return r;
+                free(parent);
+                parent = TAKE_PTR(up);
+        }
+
+        fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (!GREEDY_REALLOC(source->binds, source->allocated_binds, source->n_binds + 1))
+                return -ENOMEM;
+
+        full = path_join(canonical, rest);
+        if (!full)
+                return -ENOMEM;
+        path_simplify(full);
+        source->binds[source->n_binds++] = (Bind) { .at = TAKE_PTR(full), .fd = TAKE_FD(fd) };
+
+        /* What was known of the place is no longer so. */
+        strmap_done(&source->directories);
+        strmap_done(&source->links);
+        return 0;
+}
+
+int source_open_canonical(Source *source, const char *canonical) {
+        const char *name;
+        int fd;
+
+        source_at(source, canonical, &fd, &name);
+        /* O_NONBLOCK: a fifo in the place of a file must not hold us up. */
+        return open_beneath(fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+}
+
+int source_open(Source *source, Trace *trace, const char *path, struct stat *ret_stat) {
+        _cleanup_free_ char *canonical = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        r = source_resolve(source, trace, path, &canonical, &st, NULL);
+        if (r < 0)
+                return r;
+        if (S_ISDIR(st.st_mode))
+                return -EISDIR;
+        if (!S_ISREG(st.st_mode))
+                return -ENXIO;
+        fd = source_open_canonical(source, canonical);
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -ENXIO;
+        r = trace_end(trace, canonical, &st);
+        if (r < 0)
+                return r;
+        if (ret_stat)
+                *ret_stat = st;
+        return TAKE_FD(fd);
+}
+
+int source_read(Source *source, Trace *trace, const char *path, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *canonical = NULL, *data = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t size;
+        int r;
+
+        fd = source_open(source, trace, path, NULL);
+        if (fd < 0)
+                return fd;
+        r = fd_read_all(fd, 64 * 1024 * 1024, &data, &size);
+        if (r < 0)
+                return r;
+        if (trace) {
+                r = source_resolve(source, NULL, path, &canonical, NULL, NULL);
+                if (r >= 0)
+                        r = trace_set_hash(trace, canonical, XXH3_128bits(data, size));
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(data);
+        if (ret_size)
+                *ret_size = size;
+        return 0;
+}
+
+int source_readlink(Source *source, Trace *trace, const char *path, char **ret) {
+        _cleanup_free_ char *canonical = NULL;
+        const char *target;
+        char *copy;
+        int r;
+
+        r = source_resolve_parent(source, trace, path, &canonical, NULL, NULL);
+        if (r < 0)
+                return r;
+        target = strmap_get(&source->links, canonical);
+        if (!target)
+                return -EINVAL;
+        copy = strdup(target);
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 0;
+}
+
+int source_exists(Source *source, Trace *trace, const char *path) {
+        int r;
+
+        r = source_resolve(source, trace, path, NULL, NULL, NULL);
+        if (r == -ENOENT || r == -ENOTDIR)
+                return 0;
+        return r < 0 ? r : 1;
+}
+
+/* The names that binds put into the directory `canonical`, and that it may not have itself. */
+static int list_binds(const Source *source, const char *canonical, const char *pattern,
+                      char ***names) {
+        size_t n = streq(canonical, "/") ? 0 : strlen(canonical);
+
+        for (size_t i = 0; i < source->n_binds; i++) {
+                const char *at = source->binds[i].at;
+                _cleanup_free_ char *name = NULL;
+                int r;
+
+                if (!path_below(at, canonical) || streq(at, canonical))
+                        continue;
+                name = strndup(at + n + 1, strcspn(at + n + 1, "/"));
+                if (!name)
+                        return -ENOMEM;
+                if (pattern && fnmatch(pattern, name, 0) != 0)
+                        continue;
+                r = strv_extend_unique(names, name);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static void closedirp(DIR **d) {
+        if (*d)
+                closedir(*d);
+}
+
+static int read_names(DIR *d, const char *pattern, char ***ret) {
+        _cleanup_strv_free_ char **names = NULL;
+        size_t n = 0, allocated = 0;
+
+        for (;;) {
+                struct dirent *de;
+
+                errno = 0;
+                de = readdir(d);
+                if (!de) {
+                        if (errno != 0)
+                                return -errno;
+                        break;
+                }
+                if (streq(de->d_name, ".") || streq(de->d_name, ".."))
+                        continue;
+                if (pattern && fnmatch(pattern, de->d_name, 0) != 0)
+                        continue;
+                if (!GREEDY_REALLOC(names, allocated, n + 2))
+                        return -ENOMEM;
+                names[n] = strdup(de->d_name);
+                if (!names[n])
+                        return -ENOMEM;
+                names[++n] = NULL;
+        }
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+int source_list_canonical(const Source *source, const char *canonical, const char *pattern,
+                          char ***ret, struct stat *ret_stat) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_(closedirp) DIR *d = NULL;
+        const char *name;
+        int dir_fd, r;
+
+        source_at(source, canonical, &dir_fd, &name);
+        fd = open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+        if (fd < 0 && !(fd == -ENOENT && leads_to_bind(source, canonical)))
+                return fd;
+
+        if (fd >= 0) {
+                if (fstat(fd, ret_stat) < 0)
+                        return -errno;
+                d = fdopendir(fd);
+                if (!d)
+                        return -errno;
+                TAKE_FD(fd);
+                r = read_names(d, pattern, &names);
+                if (r < 0)
+                        return r;
+        } else
+                *ret_stat = (struct stat) { .st_mode = S_IFDIR | 0755 };
+
+        r = list_binds(source, canonical, pattern, &names);
+        if (r < 0)
+                return r;
+        if (!names) {
+                names = calloc(1, sizeof(char *));
+                if (!names)
+                        return -ENOMEM;
+        }
+        strv_sort(names);
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+int source_list(Source *source, Trace *trace, const char *directory, const char *pattern,
+                char ***ret) {
+        _cleanup_free_ char *canonical = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        struct stat st;
+        int r;
+
+        r = source_resolve(source, trace, directory, &canonical, &st, NULL);
+        if (r < 0)
+                return r;
+        if (!S_ISDIR(st.st_mode))
+                return -ENOTDIR;
+        r = source_list_canonical(source, canonical, pattern, &names, &st);
+        if (r < 0)
+                return r;
+        if (trace) {
+                r = trace_add_list(trace, canonical, &st, pattern, names);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+/* Matches `pattern`, relative, below the directory `base`. */
+static int glob_below(Source *source, Trace *trace, const char *base, const char *pattern,
+                      char ***result) {
+        _cleanup_free_ char *component = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        const char *rest;
+        int r;
+
+        pattern += strspn(pattern, "/");
+        component = strndup(pattern, strcspn(pattern, "/"));
+        if (!component)
+                return -ENOMEM;
+        rest = pattern + strlen(component);
+        rest += strspn(rest, "/");
+
+        if (strpbrk(component, "*?[")) {
+                r = source_list(source, trace, base, component, &names);
+                if (r == -ENOENT || r == -ENOTDIR)
+                        return 0;
+        } else
+                r = strv_extend(&names, component);
+        if (r < 0)
+                return r;
+
+        STRV_FOREACH(name, names) {
+                _cleanup_free_ char *path = path_join(base, *name);
+
+                if (!path)
+                        return -ENOMEM;
+                /* A wildcard at the start of a name does not match a leading dot. */
+                if (**name == '.' && *component != '.')
+                        continue;
+                if (*rest)
+                        r = glob_below(source, trace, path, rest, result);
+                else {
+                        r = source_resolve_parent(source, trace, path, NULL, NULL, NULL);
+                        if (r == -ENOENT || r == -ENOTDIR)
+                                continue;
+                        if (r >= 0)
+                                r = strv_consume(result, TAKE_PTR(path));
+                }
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int source_glob(Source *source, Trace *trace, const char *pattern, char ***ret) {
+        _cleanup_strv_free_ char **result = NULL;
+        int r;
+
+        if (*pattern != '/')
+                return -EINVAL;
+        r = glob_below(source, trace, "/", pattern, &result);
+        if (r < 0)
+                return r;
+        if (!result) {
+                result = calloc(1, sizeof(char *));
+                if (!result)
+                        return -ENOMEM;
+        }
+        strv_sort(result);
+        *ret = TAKE_PTR(result);
+        return 0;
+}
+
+int source_directory_path(Source *source, const char *directory, char **ret) {
+        _cleanup_free_ char *canonical = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        const char *name;
+        int dir_fd, r;
+
+        r = source_resolve(source, NULL, directory, &canonical, NULL, NULL);
+        if (r < 0)
+                return r;
+
+        /* A descriptor for it that lives as long as the Source: a bind onto itself. */
+        source_at(source, canonical, &dir_fd, &name);
+        fd = open_beneath(dir_fd, name, O_PATH | O_DIRECTORY);
+        if (fd < 0)
+                return fd;
+        if (!GREEDY_REALLOC(source->binds, source->allocated_binds, source->n_binds + 1))
+                return -ENOMEM;
+        r = str_printf(ret, "/proc/self/fd/%d", fd);
+        if (r < 0)
+                return r;
+        source->binds[source->n_binds++] = (Bind) {
+                .at = TAKE_PTR(canonical),
+                .fd = TAKE_FD(fd),
+        };
+        return 0;
+}

@@ -47,22 +47,27 @@ DEFINE_CLEANUP_FUNC(Entry *, entry_free);
 
 Entry *manifest_get(const Manifest *manifest, const char *path);
 
-/* Each: 1 added, 0 there already (the first reason stays), -EEXIST when the path is there as
- * something else, -ENOMEM. Strings are copied. The parent directories are the caller's business. */
+/* Each: 1 added, 0 there already (the first reason and mode stay; ret_entry is the one that is
+ * there), -EEXIST when the path is there as something else (another type, target, source or
+ * content), -EINVAL when the path is not absolute and simplified, or a target or source empty,
+ * -ENOMEM. Strings are copied; `why` NULL is "". The parent directories are the caller's business.
+ * Entries stay where they are in memory while the manifest lives. */
 int manifest_add_directory(Manifest *manifest, const char *path, mode_t mode, const char *why);
 int manifest_add_symlink(Manifest *manifest, const char *path, const char *target, const char *why);
 /* The content of `source`, a canonical path; size and hash are filled in by the caller through
  * `ret_entry` (borrowed, may be NULL). */
 int manifest_add_file(Manifest *manifest, const char *path, mode_t mode, const char *source,
                       const char *why, Entry **ret_entry);
-/* Generated content; takes `data` (also on failure), computes size and hash. */
+/* Generated content; takes `data` (also on failure), computes size and hash. NULL is empty. */
 int manifest_add_data(Manifest *manifest, const char *path, mode_t mode, char *data, size_t size,
                       const char *why, Entry **ret_entry);
 
-/* Entries sorted by path, parents before what is in them. The array is the caller's, the entries
- * are borrowed. */
+/* Entries in strcmp() order of their paths: parents before what is in them. The array is the
+ * caller's, the entries are borrowed. */
 int manifest_sorted(const Manifest *manifest, Entry ***ret, size_t *ret_n);
 
-/* As bytes with checksum, `data` included, and back. -EBADMSG when damaged. */
+/* As bytes with checksum, `data` included, and back. -EBADMSG when damaged or of another version.
+ * Equal sets of entries give equal bytes, in whatever order they were added. What was read back
+ * iterates in the order of manifest_sorted(). */
 int manifest_serialize(const Manifest *manifest, char **ret, size_t *ret_size);
 int manifest_deserialize(const char *data, size_t size, Manifest **ret);

@@ -63,10 +63,6 @@ _Static_assert(sizeof(Record) == 40, "the record has no holes");
 Entry *entry_free(Entry *entry) {
         if (!entry)
                 return NULL;
-        free(entry->path);
-        free(entry->why);
-        free(entry->target);
-        free(entry->source);
         free(entry->data);
         free(entry);
         return NULL;
@@ -105,31 +101,55 @@ static bool path_is_plain(const char *path) {
         if (path[0] != '/')
                 return false;
         while (*path) {
-                size_t n = strcspn(++path, "/");
+                const char *name = path + 1;
 
-                if (n == 0 || (n == 1 && path[0] == '.') ||
-                    (n == 2 && path[0] == '.' && path[1] == '.'))
+                path = strchrnul(name, '/');
+                if (path == name || (name[0] == '.' && path - name == 1) ||
+                    (name[0] == '.' && name[1] == '.' && path - name == 2))
                         return false;
-                path += n;
         }
         return true;
 }
 
-static int entry_new(Entry **ret, const char *path, EntryType type, mode_t mode, const char *why) {
-        _cleanup_(entry_freep) Entry *e = NULL;
+/* An Entry with room behind it, in the same block, for path, why and third, one after another and
+ * each with its NUL. The lengths are without these. */
+static Entry *entry_alloc(EntryType type, size_t path, size_t why, size_t third) {
+        Entry *e = malloc(sizeof(Entry) + path + why + third + 3);
+        char *strings = (char *) (e + 1);
+
+        if (!e)
+                return NULL;
+        *e = (Entry) { .path = strings, .type = type, .why = strings + path + 1 };
+        if (type == ENTRY_SYMLINK)
+                e->target = strings + path + why + 2;
+        else if (type == ENTRY_FILE)
+                e->source = third > 0 ? strings + path + why + 2 : e->path;
+        return e;
+}
+
+static char *append(char *p, const void *data, size_t size) {
+        memcpy(p, data, size);
+        return p + size;
+}
+
+/* `third` is as in the Record: empty for a file whose source is its path. */
+static int entry_new(Entry **ret, EntryType type, const char *path, mode_t mode, const char *why,
+                     const char *third) {
+        Entry *e;
+        char *p;
 
         if (!path_is_plain(path))
                 return -EINVAL;
-        e = calloc(1, sizeof(Entry));
+        if (!why)
+                why = "";
+        e = entry_alloc(type, strlen(path), strlen(why), strlen(third));
         if (!e)
                 return -ENOMEM;
-        e->type = type;
         e->mode = mode & 07777;
-        e->path = strdup(path);
-        e->why = strdup(why ? why : "");
-        if (!e->path || !e->why)
-                return -ENOMEM;
-        *ret = TAKE_PTR(e);
+        p = append((char *) (e + 1), path, strlen(path) + 1);
+        p = append(p, why, strlen(why) + 1);
+        append(p, third, strlen(third) + 1);
+        *ret = e;
         return 0;
 }
 
@@ -150,7 +170,7 @@ int manifest_add_directory(Manifest *manifest, const char *path, mode_t mode, co
 
         if (old)
                 return old->type == ENTRY_DIRECTORY ? 0 : -EEXIST;
-        r = entry_new(&e, path, ENTRY_DIRECTORY, mode, why);
+        r = entry_new(&e, ENTRY_DIRECTORY, path, mode, why, "");
         if (r < 0)
                 return r;
         return manifest_take(manifest, &e);
@@ -167,12 +187,9 @@ int manifest_add_symlink(Manifest *manifest, const char *path, const char *targe
         if (!*target)
                 return -EINVAL;
         /* The kernel ignores the mode of a link, and has it so everywhere. */
-        r = entry_new(&e, path, ENTRY_SYMLINK, 0777, why);
+        r = entry_new(&e, ENTRY_SYMLINK, path, 0777, why, target);
         if (r < 0)
                 return r;
-        e->target = strdup(target);
-        if (!e->target)
-                return -ENOMEM;
         return manifest_take(manifest, &e);
 }
 
@@ -201,12 +218,9 @@ int manifest_add_file(Manifest *manifest, const char *path, mode_t mode, const c
         }
         if (!*source)
                 return -EINVAL;
-        r = entry_new(&e, path, ENTRY_FILE, mode, why);
+        r = entry_new(&e, ENTRY_FILE, path, mode, why, streq(source, path) ? "" : source);
         if (r < 0)
                 return r;
-        e->source = strdup(source);
-        if (!e->source)
-                return -ENOMEM;
         return manifest_take_file(manifest, &e, ret_entry);
 }
 
@@ -225,9 +239,10 @@ int manifest_add_data(Manifest *manifest, const char *path, mode_t mode, char *d
                         *ret_entry = old;
                 return 0;
         }
-        r = entry_new(&e, path, ENTRY_FILE, mode, why);
+        r = entry_new(&e, ENTRY_FILE, path, mode, why, "");
         if (r < 0)
                 return r;
+        e->source = NULL;
         /* `data` tells such an entry from one with a source, so the empty file has some too. */
         e->data = owned ? TAKE_PTR(owned) : calloc(1, 1);
         if (!e->data)
@@ -268,7 +283,7 @@ int manifest_sorted(const Manifest *manifest, Entry ***ret, size_t *ret_n) {
 static const char *entry_third(const Entry *e) {
         if (e->type == ENTRY_SYMLINK)
                 return e->target;
-        if (e->type == ENTRY_FILE && e->source && !streq(e->source, e->path))
+        if (e->type == ENTRY_FILE && e->source && e->source != e->path)
                 return e->source;
         return "";
 }
@@ -280,7 +295,7 @@ static size_t entry_record(const Entry *e, Record *ret) {
         bool has_data = e->type == ENTRY_FILE && e->data;
         unsigned flags = (e->decompress ? ENTRY_DECOMPRESS : 0) | (e->kernel ? ENTRY_KERNEL : 0) |
                 (has_data ? ENTRY_HAS_DATA : 0) |
-                (e->source && streq(e->source, e->path) ? ENTRY_SOURCE_IS_PATH : 0);
+                (e->source && e->source == e->path ? ENTRY_SOURCE_IS_PATH : 0);
 
         *ret = (Record) {
                 .type = (uint8_t) e->type,
@@ -294,11 +309,6 @@ static size_t entry_record(const Entry *e, Record *ret) {
                 .hash_high = htole64(e->hash.high64),
         };
         return sizeof(Record) + path + why + third + 3 + (has_data ? e->size : 0);
-}
-
-static char *append(char *p, const void *data, size_t size) {
-        memcpy(p, data, size);
-        return p + size;
 }
 
 int manifest_serialize(const Manifest *manifest, char **ret, size_t *ret_size) {
@@ -345,7 +355,7 @@ typedef struct Reader {
         size_t left;
 } Reader;
 
-static int read_bytes(Reader *reader, size_t size, const char **ret) {
+static int read_bytes(Reader *reader, uint64_t size, const char **ret) {
         if (size > reader->left)
                 return -EBADMSG;
         *ret = reader->p;
@@ -354,31 +364,12 @@ static int read_bytes(Reader *reader, size_t size, const char **ret) {
         return 0;
 }
 
-/* A copy of a string of `length` bytes that has its NUL behind it and none within. */
-static int read_string(Reader *reader, uint32_t length, char **ret) {
-        const char *s;
-        char *copy;
-        int r = read_bytes(reader, (size_t) length + 1, &s);
-
-        if (r < 0)
-                return r;
-        if (memchr(s, 0, (size_t) length + 1) != s + length)
-                return -EBADMSG;
-        copy = malloc((size_t) length + 1);
-        if (!copy)
-                return -ENOMEM;
-        *ret = memcpy(copy, s, (size_t) length + 1);
-        return 0;
-}
-
 static int read_data(Reader *reader, uint64_t size, char **ret) {
         const char *s;
         char *copy;
         int r;
 
-        if (size > reader->left)
-                return -EBADMSG;
-        r = read_bytes(reader, (size_t) size, &s);
+        r = read_bytes(reader, size, &s);
         if (r < 0)
                 return r;
         copy = malloc(size > 0 ? (size_t) size : 1);
@@ -407,50 +398,59 @@ static bool record_is_sane(const Record *record) {
         }
 }
 
+/* The three strings and the Entry that has them. Each must have its only NUL at its end. */
+static int read_strings(Reader *reader, const Record *record, Entry **ret) {
+        uint64_t path = le32toh(record->path_length), why = le32toh(record->why_length),
+                 third = le32toh(record->third_length), size = path + why + third + 3;
+        const char *s;
+        Entry *e;
+        int r;
+
+        r = read_bytes(reader, size, &s);
+        if (r < 0)
+                return r;
+        if (s[path] || s[path + 1 + why] || s[size - 1] || strlen(s) != path ||
+            strlen(s + path + 1) != why || strlen(s + path + why + 2) != third)
+                return -EBADMSG;
+        e = entry_alloc((EntryType) record->type, path, why, third);
+        if (!e)
+                return -ENOMEM;
+        memcpy(e + 1, s, size);
+        *ret = e;
+        return 0;
+}
+
 static int read_entry(Reader *reader, Entry **ret) {
-        _cleanup_(entry_freep) Entry *e = calloc(1, sizeof(Entry));
-        _cleanup_free_ char *third = NULL;
+        _cleanup_(entry_freep) Entry *e = NULL;
         const char *raw;
         Record record;
         int r;
 
-        if (!e)
-                return -ENOMEM;
         r = read_bytes(reader, sizeof(record), &raw);
         if (r < 0)
                 return r;
         memcpy(&record, raw, sizeof(record));
         if (!record_is_sane(&record))
                 return -EBADMSG;
+        r = read_strings(reader, &record, &e);
+        if (r < 0)
+                return r;
+        /* One form for each entry, so that equal manifests are equal bytes. */
+        if (!path_is_plain(e->path) ||
+            (e->source && e->source != e->path && streq(e->source, e->path)))
+                return -EBADMSG;
 
-        e->type = (EntryType) record.type;
         e->mode = le16toh(record.mode);
         e->decompress = record.flags & ENTRY_DECOMPRESS;
         e->kernel = record.flags & ENTRY_KERNEL;
         e->size = le64toh(record.size);
         e->hash = (XXH128_hash_t) { .low64 = le64toh(record.hash_low),
                                     .high64 = le64toh(record.hash_high) };
-        r = read_string(reader, le32toh(record.path_length), &e->path);
-        if (r >= 0)
-                r = read_string(reader, le32toh(record.why_length), &e->why);
-        if (r >= 0)
-                r = read_string(reader, le32toh(record.third_length), &third);
-        if (r >= 0 && record.flags & ENTRY_HAS_DATA)
+        if (record.flags & ENTRY_HAS_DATA) {
+                e->source = NULL;
                 r = read_data(reader, e->size, &e->data);
-        if (r < 0)
-                return r;
-        if (!path_is_plain(e->path))
-                return -EBADMSG;
-
-        if (e->type == ENTRY_SYMLINK)
-                e->target = TAKE_PTR(third);
-        else if (e->type == ENTRY_FILE && !e->data) {
-                /* One form for each entry, so that equal manifests are equal bytes. */
-                if (streq(third, e->path))
-                        return -EBADMSG;
-                e->source = record.third_length ? TAKE_PTR(third) : strdup(e->path);
-                if (!e->source)
-                        return -ENOMEM;
+                if (r < 0)
+                        return r;
         }
         *ret = TAKE_PTR(e);
         return 0;

@@ -20,14 +20,16 @@ typedef enum EntryType {
         _ENTRY_INVALID = -EINVAL,
 } EntryType;
 
+/* The strings live in the Entry's own block, so that two thousand of them are read back at once:
+ * they are neither freed nor replaced by themselves. `data` is its own. */
 typedef struct Entry {
-        char *path; /* in the image, absolute and simplified; no component is a link */
+        const char *path; /* in the image, absolute and simplified; no component is a link */
         EntryType type;
         mode_t mode; /* permission bits; owner and group are root always */
-        char *why; /* the path of the entry that needs it, or what asked for it:
+        const char *why; /* the path of the entry that needs it, or what asked for it:
                     * "lvm.module:9 Binary=/usr/sbin/lvm" */
-        char *target; /* symlink */
-        char *source; /* file: canonical path in the Source, or NULL for `data` */
+        const char *target; /* symlink */
+        const char *source; /* file: canonical path in the Source, or NULL for `data` */
         char *data; /* file: generated or decompressed content, owned; NULL with `source` */
         uint64_t size; /* file: bytes in the image */
         XXH128_hash_t hash; /* file: XXH3-128 of the content in the image */

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots the matrix: run.py --build-directory=DIR [--work=DIR] [--only=PATTERN] …
+
+Each case builds its image, unless an equal one was built before, boots it and is recorded
+(tests/lib/report.py). Two boots run at a time: they are emulated, one core each.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import shutil
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
+
+import builder
+import disks
+import matrix
+import qemu
+import report
+
+EFI_STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
+# What every boot has: the serial console, and an end instead of a hang when the kernel panics.
+COMMAND_LINE = "console=ttyS0 panic=-1"
+
+
+def firmware_disk(case, image, kernel, command_line, path):
+    """A disk that firmware starts: an ESP with kernel and image in one program, and the root."""
+    uki = path + ".efi"
+    disks.make_uki(uki, EFI_STUB, kernel.vmlinuz, image, command_line)
+    disks.make_esp(path + ".esp", uki)
+    root = os.path.join(disks.fixture(case.root.disks), "root.ext4")
+    disks.make_partitioned(path, [
+        (path + ".esp", disks.GUID_ESP, disks.UUID["gpt-esp"], "esp"),
+        (root, disks.GUID_ROOT_X86_64, disks.UUID["gpt-root"], "root")])
+    os.unlink(uki)
+    os.unlink(path + ".esp")
+
+
+class Runner:
+    def __init__(self, image_builder, work, keep):
+        self.builder, self.work, self.keep = image_builder, work, keep
+        self.measured = []
+
+    def boot(self, case, image, kernel):
+        command_line = " ".join(filter(None, (COMMAND_LINE, case.command_line)))
+        if not case.root.firmware:
+            return qemu.Boot(kernel.vmlinux, image, command_line, disks.images(case.root.disks))
+        for path in qemu.FIRMWARE + (EFI_STUB,):
+            if not os.path.exists(path):
+                report.skip("%s is not installed" % path)
+        path = os.path.join(self.work, case.name + ".disk")
+        firmware_disk(case, image, kernel, command_line, path)
+        return qemu.Boot(disks=[path], firmware=True, memory=2048)
+
+    def run(self, case):
+        image, kernel, seconds = self.builder.image(case.image)
+        if case.check:
+            case.check(image)
+        boot = self.boot(case, image, kernel)
+        log = os.path.join(self.work, case.name + ".log")
+        result = qemu.run(boot, log, case.expect, case.failures, case.answers, case.timeout)
+        if boot.firmware and not self.keep:
+            os.unlink(boot.disks[0])
+        self.measured.append({
+            "case": case.name, "image_bytes": os.path.getsize(image),
+            "build_seconds": round(seconds, 2), "cpu_seconds": round(result.cpu, 2),
+            "seconds": {name: round(value, 2) for name, value in result.times.items()},
+            "kernel_to_switch_root": result.between("kernel", "switch-root")})
+        assert result.error is None, "%s\n%s\nlog: %s" % (result.error, result.tail(), log)
+
+    def run_recorded(self, case):
+        return report.run_case("boot", case.name, lambda: self.run(case))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build-directory", default="build", help="where initrdctl was built")
+    parser.add_argument("--work", default="/var/tmp/initrdd-test-boot", help="images and logs")
+    parser.add_argument("--only", help="a glob, or a part of boot/CASE")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--keep", action="store_true", help="keep images")
+    parser.add_argument("--builder", choices=("initrdd", "dracut"), default="initrdd")
+    parser.add_argument("--list", action="store_true", help="print the cases")
+    return parser.parse_args()
+
+
+def table(measured):
+    print("%-34s %9s %7s %7s %9s %9s %7s" % ("case", "image MB", "build", "kernel", "switch", "root",
+                                             "cpu"))
+    for row in sorted(measured, key=lambda item: item["case"]):
+        times = row["seconds"]
+        print("%-34s %9.1f %7.2f %7s %9s %9s %7.1f" % (
+            row["case"], row["image_bytes"] / 1e6, row["build_seconds"], times.get("kernel", "-"),
+            times.get("switch-root", "-"), times.get("root", "-"), row["cpu_seconds"]))
+
+
+def main():
+    arg = arguments()
+    if arg.only:
+        os.environ["INITRDD_TEST_ONLY"] = arg.only
+    cases = [case for case in matrix.CASES if report.wanted("boot/" + case.name)]
+    if arg.list:
+        print("\n".join(case.name for case in cases))
+        return 0
+    os.makedirs(arg.work, exist_ok=True)
+    images = os.path.join(arg.work, "images")
+    if os.path.exists(images):
+        shutil.rmtree(images)
+    make = builder.DracutBuilder(images) if arg.builder == "dracut" \
+        else builder.InitrddBuilder(images, arg.build_directory)
+    runner = Runner(make, arg.work, arg.keep)
+    start = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(arg.jobs) as pool:
+        results = list(pool.map(runner.run_recorded, cases))
+    table(runner.measured)
+    with open(os.path.join(arg.work, "times.json"), "w", encoding="utf-8") as stream:
+        json.dump(runner.measured, stream, indent=1)
+    print("%d boots in %.0f s" % (len(runner.measured), time.monotonic() - start))
+    if not arg.keep:
+        shutil.rmtree(images)
+    return 1 if "fail" in results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Makes the images that are booted.
+
+An image is described by an Image; equal ones are built once in a run, by whichever boot asks
+first. Images are built from a system in a directory, never from this machine. What a case needs
+beside the system (a profile, microcode) is added to a linked copy of it, where initrdd itself is
+installed too: with --root= everything is read beneath the root, its module files included.
+
+dracut is the second builder, for the comparison of boot times (--builder=dracut). It takes its
+programs from this machine; only the kernel is the case's own.
+"""
+
+import hashlib
+import json
+import os
+import struct
+import threading
+import time
+
+import cache
+import debian
+from cache import run
+
+
+class Image:
+    """`system` and `flavour` name root tree and kernel. `mode` is generic or host, the latter
+    with `facts`, a dict as `initrdctl facts --json` writes it. `profile` has the lines of the
+    [Profile] section, `files` maps paths to content added to the tree. With `kernel_dir` the
+    kernel is not in the tree, and comes from outside."""
+
+    def __init__(self, system, flavour="amd64", mode="generic", facts=None, profile=(), files=None,
+                 kernel_dir=False):
+        self.system, self.flavour, self.mode, self.facts = system, flavour, mode, facts
+        self.profile, self.files, self.kernel_dir = tuple(profile), files or {}, kernel_dir
+
+    def identity(self):
+        text = repr((self.system, self.flavour, self.mode, json.dumps(self.facts, sort_keys=True),
+                     self.profile, sorted(self.files.items()), self.kernel_dir))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Builder:
+    """Builds each Image once, below the directory `work`."""
+
+    def __init__(self, work):
+        self.work = work
+        self.lock = threading.Lock()
+        self.locks = {}
+        self.built = {}
+        os.makedirs(work, exist_ok=True)
+
+    def image(self, image):
+        """(path of the image, Kernel, seconds that the build took). What failed once is not
+        tried again: its exception is raised for each boot that needs it."""
+        identity = image.identity()
+        with self.lock:
+            lock = self.locks.setdefault(identity, threading.Lock())
+        with lock:
+            if identity not in self.built:
+                try:
+                    kernel = debian.kernel(image.system, image.flavour)
+                    path = os.path.join(self.work, identity + ".img")
+                    start = time.monotonic()
+                    self.build(image, kernel, path)
+                    self.built[identity] = (path, kernel, time.monotonic() - start)
+                except Exception as error:
+                    self.built[identity] = error
+        if isinstance(self.built[identity], Exception):
+            raise self.built[identity]
+        return self.built[identity]
+
+    def build(self, image, kernel, output):
+        raise NotImplementedError
+
+
+class InitrddBuilder(Builder):
+    """initrdctl of a build directory."""
+
+    def __init__(self, work, build_directory):
+        super().__init__(work)
+        self.build_directory = os.path.abspath(build_directory)
+        self.trees = {}
+        self.tree_lock = threading.Lock()
+
+    def tree(self, image):
+        """A linked copy of the system with initrdd installed and the image's files added. Equal
+        ones are shared, so that the store is warm as it would be on a machine."""
+        flavours = () if image.kernel_dir else (image.flavour,)
+        files = dict(image.files)
+        if image.profile:
+            files["etc/initrdd/profiles.d/default.conf"] = \
+                "\n".join(("[Profile]",) + image.profile + ("",)).encode()
+        name = hashlib.sha256(repr((image.system, flavours, sorted(files.items()))).encode())
+        path = os.path.join(self.work, "tree-" + name.hexdigest()[:12])
+        with self.tree_lock:
+            if path not in self.trees:
+                debian.copy_linked(debian.tree(image.system, flavours), path)
+                run("meson", "install", "-C", self.build_directory, "--no-rebuild", "--quiet",
+                    "--destdir", path)
+                for where, content in files.items():
+                    add_file(os.path.join(path, where), content)
+                self.trees[path] = True
+        return path
+
+    def command(self, image, kernel, output):
+        command = [os.path.join(self.build_directory, "client/initrdctl"), "--offline", "build",
+                   kernel.version, "--root=" + self.tree(image), "--output=" + output,
+                   "--store=" + os.path.join(self.work, "store"), "--profile=default",
+                   "--mode=" + image.mode]
+        if image.facts is not None:
+            facts = output + ".facts"
+            with open(facts, "w", encoding="utf-8") as stream:
+                json.dump(image.facts, stream, indent=2, sort_keys=True)
+            command.append("--facts=" + facts)
+        if image.kernel_dir:
+            command.append("--kernel-dir=" + kernel.tree)
+        return command
+
+    def build(self, image, kernel, output):
+        worker = os.path.join(self.build_directory, "daemon/initrdd-worker")
+        run(*self.command(image, kernel, output),
+            env=dict(os.environ, INITRDD_WORKER=worker, NO_COLOR="1"))
+
+
+class DracutBuilder(Builder):
+    """dracut with this machine's programs: small and uncompressed for host images, generic and
+    zstd as Debian has it otherwise."""
+
+    SMALL = ("--no-compress", "-m", "systemd systemd-initrd dracut-systemd base rootfs-block "
+             "udev-rules fs-lib usrmount btrfs kernel-modules",
+             "--omit", "systemd-networkd network ifcfg dbus-daemon dbus systemd-sysusers "
+             "kernel-network-modules kernel-modules-extra",
+             "--drivers", "virtio_pci virtio_blk ext4 xfs btrfs crc32c_generic crc32c-intel efivarfs vfat")
+
+    def build(self, image, kernel, output):
+        options = self.SMALL if image.mode == "host" else ("--zstd", "--omit", "ifcfg")
+        run("dracut", "-f", "--quiet", "--no-hostonly", "--kver", kernel.version,
+            "-k", os.path.join(kernel.tree, "lib/modules", kernel.version), *options, output)
+
+
+def add_file(path, content):
+    """Into a linked copy: what is there is replaced, never written to."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.lexists(path):
+        os.unlink(path)
+    with open(path, "wb") as stream:
+        stream.write(content)
+
+
+def intel_microcode(signature=0x50654, payload=2000):
+    """An update of the form that the kernel's loader and ours accept (Intel SDM 3A, 9.11.1): a
+    header of 48 bytes, the payload, all 32-bit words together 0. It updates nothing."""
+    def header(checksum):
+        return struct.pack("<9I12x", 1, 1, 0x01012020, signature, checksum, 1, 1, payload,
+                           payload + 48)
+    body = bytes(payload)
+    total = sum(struct.unpack("<%dI" % ((payload + 48) // 4), header(0) + body)) & 0xffffffff
+    return header(-total & 0xffffffff) + body
+
+
+def amd_microcode(patch=960):
+    """A container with an equivalence table of one processor and one patch for it."""
+    table = struct.pack("<IIIHH", 0x00800f12, 0, 0, 0x8012, 0) + bytes(16)
+    body = struct.pack("<II", 0x01012020, 0x08001200) + bytes(16) + struct.pack("<H", 0x8012)
+    body += bytes(patch - len(body))
+    return (struct.pack("<III", 0x00414d44, 0, len(table)) + table
+            + struct.pack("<II", 1, len(body)) + body)
+
+
+def early_entries(path):
+    """{name: content} of the uncompressed newc archive that an image starts with; {} if it
+    starts with something else. Format: the kernel's early-userspace/buffer-format document."""
+    entries = {}
+    with open(path, "rb") as stream:
+        data = stream.read()
+    at = 0
+    while data[at:at + 6] == b"070701":
+        fields = [int(data[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+        size, length = fields[6], fields[11]
+        name = data[at + 110:at + 110 + length - 1].decode()
+        start = -(-(at + 110 + length) // 4) * 4
+        if name == "TRAILER!!!":
+            break
+        entries[name] = data[start:start + size]
+        at = -(-(start + size) // 4) * 4
+    return entries
+
+
+MAGICS = {"zstd": b"(\xb5/\xfd", "xz": b"\xfd7zXZ\0", "gzip": b"\x1f\x8b", "lz4": b"\x02!L\x18",
+          "none": b"070701"}
+
+
+def starts_with(path, compression):
+    with open(path, "rb") as stream:
+        return stream.read(6).startswith(MAGICS[compression])

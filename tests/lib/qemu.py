@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One boot in QEMU: started, listened to, answered, ended.
+
+QEMU runs with emulation (TCG) only: a machine with a usable /dev/kvm and one without give the
+same result, and one virtual CPU is the cheapest for boots of this length, so boots run side by
+side instead. Disks are opened with snapshot=on: a boot can't change a fixture, and many can share
+one. The kernel is the uncompressed ELF, except under firmware, which can start a PE file only.
+
+The serial console is the only channel. Its lines get host time stamps and go to a log; each
+expected pattern is looked for from the line of the one before it on; the boot has passed when the
+last was seen, and is ended there. A pattern of failure, the end of QEMU or the time limit ends it
+otherwise.
+"""
+
+import os
+import re
+import select
+import subprocess
+import time
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[c=>78]|[\r\0]")
+# What is on the way of every boot, by name; the times are taken of the first line that matches.
+MARKS = {
+    "kernel": r"Linux version \d",
+    "systemd": r"systemd\[1\]: systemd .* running in system mode",
+    "switch-root": r"systemd\[1\]: Switching root",
+    "root": r"ROOT-OK",
+}
+# After these nothing good comes any more.
+FAILURES = (
+    r"Kernel panic",
+    r"You are in (emergency|rescue) mode",
+    r"Cannot open access to console, the root account is locked",
+    r"Reached target .*[Ee]mergency",
+    r"systemd\[1\]: Freezing execution",
+)
+FIRMWARE = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+
+
+class Boot:
+    """What to boot. `disks` are image files, in the order of /dev/vda, /dev/vdb, …; with
+    `firmware` the machine starts from the first disk and kernel, initrd and command line are in
+    an executable there."""
+
+    def __init__(self, kernel=None, initrd=None, command_line="", disks=(), firmware=False,
+                 memory=1024, devices=()):
+        self.kernel, self.initrd, self.command_line = kernel, initrd, command_line
+        self.disks, self.firmware, self.memory, self.devices = disks, firmware, memory, devices
+
+    def command(self):
+        command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi",
+                   "-cpu", "max", "-smp", "1", "-m", str(self.memory), "-nodefaults",
+                   "-display", "none", "-serial", "stdio", "-no-reboot"]
+        if self.firmware:
+            code, variables = FIRMWARE
+            command += ["-drive", "if=pflash,format=raw,readonly=on,file=" + code,
+                        "-drive", "if=pflash,format=raw,snapshot=on,file=" + variables]
+        else:
+            command += ["-kernel", self.kernel, "-initrd", self.initrd,
+                        "-append", self.command_line]
+        for disk in self.disks:
+            command += ["-drive", "file=%s,format=raw,if=virtio,snapshot=on" % disk]
+        return command + list(self.devices)
+
+
+class Result:
+    """`error` is None when every expected pattern was seen; `times` are seconds since QEMU was
+    started, by the names of MARKS; `cpu` is what QEMU used of the host."""
+
+    def __init__(self):
+        self.error = None
+        self.times = {}
+        self.lines = []
+        self.cpu = 0.0
+
+    def tail(self, count=40):
+        return "\n".join("%8.2f %s" % line for line in self.lines[-count:])
+
+    def between(self, first, last):
+        if first in self.times and last in self.times:
+            return self.times[last] - self.times[first]
+        return None
+
+
+class _Session:
+    """The console of one running QEMU."""
+
+    def __init__(self, expect, failures, answers, log):
+        self.expect = [re.compile(pattern) for pattern in expect]
+        self.failures = [re.compile(pattern) for pattern in failures]
+        self.answers = [(re.compile(pattern), text) for pattern, text in answers]
+        self.marks = {name: re.compile(pattern) for name, pattern in MARKS.items()}
+        self.log = log
+        self.result = Result()
+        self.partial = ""
+        self.unanswered = ""
+
+    def line(self, text, now):
+        self.result.lines.append((now, text))
+        self.log.write("%8.2f %s\n" % (now, text))
+        for name, pattern in self.marks.items():
+            if name not in self.result.times and pattern.search(text):
+                self.result.times[name] = now
+        while self.expect and self.expect[0].search(text):
+            self.expect.pop(0)
+        if not self.expect:
+            return True
+        for pattern in self.failures:
+            if pattern.search(text):
+                self.result.error = "the console says: %s" % text.strip()
+                return True
+        return False
+
+    def data(self, data, now):
+        """Takes what came from the console. True when the boot is decided."""
+        text = data.decode("utf-8", "replace")
+        *lines, self.partial = (self.partial + text).split("\n")
+        if self.answers:
+            self.unanswered += text
+        return any([self.line(ESCAPES.sub("", text), now) for text in lines])
+
+    def answer(self):
+        """The text to type, if the next prompt is there. Prompts end in no line break."""
+        if not self.answers:
+            return None
+        found = self.answers[0][0].search(ESCAPES.sub("", self.unanswered))
+        if not found:
+            return None
+        self.unanswered = ""
+        return self.answers.pop(0)[1]
+
+
+def _drive(process, session, timeout):
+    start = time.monotonic()
+    while True:
+        now = time.monotonic() - start
+        if now >= timeout:
+            return "not there after %d s" % timeout
+        ready, _, _ = select.select([process.stdout], [], [], min(timeout - now, 1.0))
+        if not ready:
+            continue
+        data = os.read(process.stdout.fileno(), 65536)
+        if not data:
+            return "QEMU ended"
+        if session.data(data, time.monotonic() - start):
+            return session.result.error
+        text = session.answer()
+        if text is not None:
+            process.stdin.write(text.encode() + b"\r")
+            process.stdin.flush()
+
+
+def run(boot, log_path, expect, failures=FAILURES, answers=(), timeout=120):
+    """Boots and returns a Result. `answers` are (pattern of a prompt, text to type), in order."""
+    with open(log_path, "w", encoding="utf-8", errors="replace") as log:
+        log.write("# %s\n" % " ".join(boot.command()))
+        session = _Session(expect, failures, answers, log)
+        result = session.result
+        process = subprocess.Popen(boot.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        try:
+            error = _drive(process, session, timeout)
+        finally:
+            process.kill()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            process.stdin.close()
+            process.stdout.close()
+        if session.partial:
+            session.line(ESCAPES.sub("", session.partial), timeout)
+        if session.expect:
+            missing = "never seen: /%s/" % session.expect[0].pattern
+            result.error = "%s; %s" % (error, missing) if error else missing
+        result.cpu = usage.ru_utime + usage.ru_stime
+    return result

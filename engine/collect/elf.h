@@ -14,8 +14,8 @@
 
 typedef enum ElfDlopenPriority {
         ELF_DLOPEN_REQUIRED,
-        ELF_DLOPEN_RECOMMENDED,
-        ELF_DLOPEN_SUGGESTED, /* also where nothing is said */
+        ELF_DLOPEN_RECOMMENDED, /* also where nothing is said, as the specification has it */
+        ELF_DLOPEN_SUGGESTED,
 } ElfDlopenPriority;
 
 typedef struct ElfDlopen {
@@ -36,10 +36,16 @@ typedef struct Elf {
         bool rpath; /* the above is DT_RPATH: searched before, and inherited */
         ElfDlopen *dlopen;
         size_t n_dlopen;
+        bool dlopen_damaged; /* there is more that can't be read: a warning, since the file runs */
 } Elf;
 
-/* `data` need only be the whole file where the sections that matter lie; a mapping is fine. */
+/* `data` need only be the whole file where the sections that matter lie; a mapping is fine. Only
+ * the headers, the dynamic section, its strings and the notes are touched. */
 int elf_parse(const void *data, size_t size, Elf **ret);
+/* Of the first ELF_HEADER_SIZE bytes of a file (or all, of a shorter one) only what these say:
+ * class, byte order, machine and type. Everything else of `ret` is empty; nothing to free. */
+#define ELF_HEADER_SIZE 64
+int elf_parse_header(const void *data, size_t size, Elf *ret);
 Elf *elf_free(Elf *elf);
 DEFINE_CLEANUP_FUNC(Elf *, elf_free);
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Facts as a value: made, asked, freed. Who finds them out is in facts-host.c, how they are
+ * written down in facts-json.c.
+ *
+ * A tag is all that a module file ever sees of a machine, so facts that come from a file, from
+ * another machine or from this one are the same to the plan. There is no negation: a module that
+ * is wanted when something is absent would make an image depend on what was overlooked.
+ */
+
+#include <fnmatch.h>
+
+#include "facts-host.h"
+#include "string-util.h"
+
+void facts_mount_done(FactsMount *m) {
+        free(m->where);
+        free(m->what);
+        free(m->type);
+        free(m->options);
+        strv_free(m->devices);
+}
+
+Facts *facts_free(Facts *facts) {
+        if (!facts)
+                return NULL;
+        strv_free(facts->tags);
+        strv_free(facts->modaliases);
+        for (size_t i = 0; i < facts->n_mounts; i++)
+                facts_mount_done(&facts->mounts[i]);
+        free(facts->mounts);
+        free(facts->machine);
+        free(facts->microcode);
+        free(facts);
+        return NULL;
+}
+
+int facts_new_generic(Facts **ret) {
+        Facts *facts = calloc(1, sizeof(Facts));
+
+        if (!facts)
+                return -ENOMEM;
+        facts->generic = true;
+        *ret = facts;
+        return 0;
+}
+
+bool facts_match(const Facts *facts, const char *tag) {
+        if (facts->generic)
+                return true;
+        STRV_FOREACH(t, facts->tags)
+                if (fnmatch(tag, *t, 0) == 0)
+                        return true;
+        return false;
+}

@@ -26,7 +26,9 @@ typedef struct CpioWriter {
 void cpio_writer_done(CpioWriter *w);
 
 /* Names are relative ("usr/bin/x"), owner and group 0, mtime 0, nlink 1 (2 for directories).
- * -EFBIG for content of 4 GiB and more, -ENAMETOOLONG over PATH_MAX, -ENOMEM. */
+ * -EFBIG for content of 4 GiB and more, -ENAMETOOLONG over PATH_MAX (of a name or a target),
+ * -EINVAL for an empty or absolute name, the trailer's name, an empty target, a node that is none
+ * or whose numbers the kernel can't hold; -ENOMEM. Nothing is written then. */
 int cpio_write_directory(CpioWriter *w, const char *name, mode_t mode);
 int cpio_write_symlink(CpioWriter *w, const char *name, const char *target);
 /* A file of `size` bytes; gives where to put them (borrowed until the next call; zeroed padding is
@@ -50,6 +52,9 @@ typedef struct CpioHandlers {
         int (*on_entry)(void *userdata, const CpioEntry *entry);
         int (*on_content)(void *userdata, const void *data, size_t size); /* of the last entry */
         int (*on_trailer)(void *userdata, uint64_t offset);
+        /* An entry that the kernel passes over without a word: a name that is empty or over
+         * PATH_MAX with its NUL byte, a target over PATH_MAX, content of what is no file. */
+        int (*on_skipped)(void *userdata, uint64_t offset);
 } CpioHandlers;
 
 /* Reads archives from bytes that come in pieces of any size; keeps no more than a name and a link
@@ -58,12 +63,15 @@ typedef struct CpioReader CpioReader;
 int cpio_reader_new(CpioReader **ret, const CpioHandlers *handlers, void *userdata);
 CpioReader *cpio_reader_free(CpioReader *r);
 DEFINE_CLEANUP_FUNC(CpioReader *, cpio_reader_free);
-/* -EBADMSG where the kernel would stop: no magic, a bad number, a bad sum; `070707` too. After a
- * trailer, and between entries, any number of NUL bytes is skipped. */
+/* -EBADMSG where the kernel would stop: no magic, a bad number, a name without its NUL byte, a bad
+ * sum; `070707` too. After a trailer, and between entries, any number of NUL bytes is skipped.
+ * Each later call gives the same error. */
 int cpio_reader_feed(CpioReader *r, const void *data, size_t size);
 /* At the end of the stream: -ENODATA inside an entry. */
 int cpio_reader_finish(CpioReader *r);
-/* How far it read, for messages: the offset in the stream of what is not understood. */
+/* How far it read, for messages: the offset in the stream of what is not understood. That is the
+ * start of an entry that is broken; or, where no entry begins, the byte that is there instead:
+ * cpio_reader_at_boundary() then, and in an image another segment may begin there. */
 uint64_t cpio_reader_offset(const CpioReader *r);
 /* Whether it stands between entries (where a segment may end). */
 bool cpio_reader_at_boundary(const CpioReader *r);

@@ -36,9 +36,9 @@ static const struct {
 } compressors[_COMPRESSION_MAX] = {
         [COMPRESSION_NONE] = { copy_buffer, DECODER_CPIO },
         [COMPRESSION_ZSTD] = { zstd_compress, DECODER_ZSTD },
-        [COMPRESSION_XZ] = { NULL, DECODER_XZ },
-        [COMPRESSION_GZIP] = { NULL, DECODER_GZIP },
-        [COMPRESSION_LZ4] = { NULL, DECODER_LZ4 },
+        [COMPRESSION_XZ] = { xz_compress, DECODER_XZ },
+        [COMPRESSION_GZIP] = { gzip_compress, DECODER_GZIP },
+        [COMPRESSION_LZ4] = { lz4_compress, DECODER_LZ4 },
 };
 
 static const struct {
@@ -48,12 +48,12 @@ static const struct {
         decode_func_t decode;
 } decoders[_DECODER_MAX] = {
         [DECODER_CPIO] = { "cpio", NULL, { '0', '7' }, NULL },
-        [DECODER_GZIP] = { "gzip", "RD_GZIP", { 0x1f, 0x8b }, NULL },
+        [DECODER_GZIP] = { "gzip", "RD_GZIP", { 0x1f, 0x8b }, gzip_decode },
         [DECODER_BZIP2] = { "bzip2", "RD_BZIP2", { 0x42, 0x5a }, NULL },
-        [DECODER_LZMA] = { "lzma", "RD_LZMA", { 0x5d, 0x00 }, NULL },
-        [DECODER_XZ] = { "xz", "RD_XZ", { 0xfd, 0x37 }, NULL },
+        [DECODER_LZMA] = { "lzma", "RD_LZMA", { 0x5d, 0x00 }, lzma_decode },
+        [DECODER_XZ] = { "xz", "RD_XZ", { 0xfd, 0x37 }, xz_decode },
         [DECODER_LZO] = { "lzo", "RD_LZO", { 0x89, 0x4c }, NULL },
-        [DECODER_LZ4] = { "lz4", "RD_LZ4", { 0x02, 0x21 }, NULL },
+        [DECODER_LZ4] = { "lz4", "RD_LZ4", { 0x02, 0x21 }, lz4_decode },
         [DECODER_ZSTD] = { "zstd", "RD_ZSTD", { 0x28, 0xb5 }, zstd_decode },
 };
 
@@ -61,8 +61,6 @@ int compress_buffer(Compression compression, int level, const void *data, size_t
                     size_t *ret_size) {
         if (compression < 0 || compression >= _COMPRESSION_MAX)
                 return -EINVAL;
-        if (!compressors[compression].compress)
-                return -EOPNOTSUPP;
         return compressors[compression].compress(level, data, size, ret, ret_size);
 }
 
@@ -76,6 +74,11 @@ const char *decoder_kernel_option(Decoder d) {
 
 Decoder compression_decoder(Compression c) {
         return c >= 0 && c < _COMPRESSION_MAX ? compressors[c].decoder : _DECODER_INVALID;
+}
+
+size_t compression_padding(Compression c) {
+        /* Four NUL bytes where the size of a block would be are what ends an lz4 stream. */
+        return c == COMPRESSION_LZ4 ? 4 : 0;
 }
 
 Decoder decoder_detect(const void *data, size_t size) {
@@ -146,7 +149,7 @@ int decompress_file(const void *data, size_t size, size_t max, char **ret, size_
         int r;
 
         decoder = file_detect(p, left);
-        if (decoder < 0 || !decoders[decoder].decode)
+        if (decoder < 0)
                 return -EBADMSG;
 
         /* A file may be several streams in a row, as `cat` makes them, and xz allows for NUL

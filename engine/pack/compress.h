@@ -15,6 +15,8 @@
  * compressor. COMPRESSION_NONE copies. -ENOMEM. */
 int compress_buffer(Compression compression, int level, const void *data, size_t size, char **ret,
                     size_t *ret_size);
+/* How many NUL bytes must stand behind a segment at least, if it is not the last in an image. */
+size_t compression_padding(Compression c);
 
 /* What the bytes at the start of a segment are: also bzip2, lzma and lzo, which initrdd itself
  * never writes. DECODER_CPIO for an uncompressed newc archive. */
@@ -32,6 +34,7 @@ typedef enum Decoder {
 } Decoder;
 const char *decoder_to_string(Decoder d);
 /* By the magic, as init/initramfs.c and lib/decompress.c do. `size` may be small. */
+/* _DECODER_INVALID when it is none of them. */
 Decoder decoder_detect(const void *data, size_t size);
 /* CONFIG_ option, without prefix, that the kernel needs for it: "RD_ZSTD". NULL for cpio. */
 const char *decoder_kernel_option(Decoder d);

@@ -17,17 +17,18 @@
 #define _pure_ __attribute__((pure))
 
 #define ELEMENTSOF(x) (sizeof(x) / sizeof((x)[0]))
-#define MIN_OF(a, b)                                                                              \
+#define CONCATENATE_(a, b) a##b
+#define CONCATENATE(a, b) CONCATENATE_(a, b)
+/* A name for each use, so that they nest. */
+#define UNIQUE(name, n) CONCATENATE(name, n)
+
+#define MIN_OF(a, b) PICK_(a, <, b, __COUNTER__)
+#define MAX_OF(a, b) PICK_(a, >, b, __COUNTER__)
+#define PICK_(a, op, b, n)                                                                        \
         ({                                                                                        \
-                __typeof__(a) _a = (a);                                                           \
-                __typeof__(b) _b = (b);                                                           \
-                _a < _b ? _a : _b;                                                                \
-        })
-#define MAX_OF(a, b)                                                                              \
-        ({                                                                                        \
-                __typeof__(a) _a = (a);                                                           \
-                __typeof__(b) _b = (b);                                                           \
-                _a > _b ? _a : _b;                                                                \
+                __typeof__(a) UNIQUE(_a, n) = (a);                                                \
+                __typeof__(b) UNIQUE(_b, n) = (b);                                                \
+                UNIQUE(_a, n) op UNIQUE(_b, n) ? UNIQUE(_a, n) : UNIQUE(_b, n);                   \
         })
 
 /* The next multiple of `align`, a power of two. Does not check for overflow. */

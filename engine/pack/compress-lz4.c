@@ -73,7 +73,7 @@ int lz4_compress(int level, const void *data, size_t size, char **ret, size_t *r
         return 0;
 }
 
-int lz4_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+int lz4_decode(const void *data, size_t size, decode_sink_t sink,
                void *userdata, size_t *ret_consumed) {
         _cleanup_free_ char *buffer = NULL;
         const char *p = data;

@@ -115,12 +115,12 @@ static int run(lzma_stream *s, const void *data, size_t size, decode_sink_t sink
         return 0;
 }
 
-int xz_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink, void *userdata,
+int xz_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
               size_t *ret_consumed) {
         _cleanup_(lzma_end) lzma_stream s = LZMA_STREAM_INIT;
         lzma_ret r;
 
-        if (rules == DECODE_AS_KERNEL && size > CHECK_OFFSET &&
+        if (size > CHECK_OFFSET &&
             memcmp(data, "\xfd" "7zXZ\0", 6) == 0 &&
             ((const uint8_t *) data)[CHECK_OFFSET] > CHECK_KERNEL_MAX)
                 return -EOPNOTSUPP;
@@ -130,7 +130,7 @@ int xz_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t si
         return run(&s, data, size, sink, userdata, ret_consumed);
 }
 
-int lzma_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+int lzma_decode(const void *data, size_t size, decode_sink_t sink,
                 void *userdata, size_t *ret_consumed) {
         _cleanup_(lzma_end) lzma_stream s = LZMA_STREAM_INIT;
         lzma_ret r;

@@ -73,7 +73,7 @@ static bool is_skippable(const void *data, size_t size) {
                p[3] == 0x18;
 }
 
-int zstd_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+int zstd_decode(const void *data, size_t size, decode_sink_t sink,
                 void *userdata, size_t *ret_consumed) {
         _cleanup_(ZSTD_freeDCtxp) ZSTD_DCtx *d = NULL;
         _cleanup_free_ char *buffer = NULL;
@@ -81,7 +81,7 @@ int zstd_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t 
         size_t n, more;
         int r;
 
-        if (rules == DECODE_AS_KERNEL && is_skippable(data, size))
+        if (is_skippable(data, size))
                 return -EOPNOTSUPP;
 
         n = ZSTD_DStreamOutSize();

@@ -51,7 +51,3 @@ typedef int (*decode_sink_t)(void *userdata, const void *data, size_t size);
  */
 int decode_stream(Decoder decoder, const void *data, size_t size, decode_sink_t sink,
                   void *userdata, size_t *ret_consumed);
-
-/* A file compressed with xz, zstd or gzip (a driver, a firmware) as a whole. `max` bounds the
- * result, else -EFBIG. The caller frees. -EBADMSG when it is none of them or broken. */
-int decompress_file(const void *data, size_t size, size_t max, char **ret, size_t *ret_size);

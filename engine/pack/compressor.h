@@ -5,36 +5,30 @@
 
 #include "pack/compress.h"
 
-/* Whose limits a decoder keeps to. */
-typedef enum DecodeRules {
-        DECODE_AS_KERNEL, /* what the kernel refuses is -EOPNOTSUPP */
-        DECODE_AS_TOOL, /* what the compressor's own tool takes */
-} DecodeRules;
-
 typedef int (*compress_func_t)(int level, const void *data, size_t size, char **ret,
                                size_t *ret_size);
-typedef int (*decode_func_t)(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+typedef int (*decode_func_t)(const void *data, size_t size, decode_sink_t sink,
                              void *userdata, size_t *ret_consumed);
 
 /* What a decoder may take of memory for its window, beyond what the kernel would take itself. */
 #define DECODE_MEMORY_MAX (UINT64_C(160) << 20)
 
 int zstd_compress(int level, const void *data, size_t size, char **ret, size_t *ret_size);
-int zstd_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+int zstd_decode(const void *data, size_t size, decode_sink_t sink,
                 void *userdata, size_t *ret_consumed);
 
 int xz_compress(int level, const void *data, size_t size, char **ret, size_t *ret_size);
-int xz_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink, void *userdata,
+int xz_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
               size_t *ret_consumed);
-int lzma_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+int lzma_decode(const void *data, size_t size, decode_sink_t sink,
                 void *userdata, size_t *ret_consumed);
 
 int gzip_compress(int level, const void *data, size_t size, char **ret, size_t *ret_size);
-int gzip_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+int gzip_decode(const void *data, size_t size, decode_sink_t sink,
                 void *userdata, size_t *ret_consumed);
 
 int lz4_compress(int level, const void *data, size_t size, char **ret, size_t *ret_size);
-int lz4_decode(DecodeRules rules, const void *data, size_t size, decode_sink_t sink,
+int lz4_decode(const void *data, size_t size, decode_sink_t sink,
                void *userdata, size_t *ret_consumed);
 
 /* Gives a result buffer its final size; what is cut off goes back to the system. */

@@ -376,17 +376,11 @@ static void test_xz_checks(void **state) {
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 _cleanup_collected_ Collected c = {};
-                _cleanup_free_ char *whole = NULL;
                 uint8_t data[4096];
-                size_t consumed, whole_size,
-                        size = make_xz(cases[i].check, "hello", 5, data, sizeof(data));
+                size_t consumed, size = make_xz(cases[i].check, "hello", 5, data, sizeof(data));
 
                 assert_int_equal(decode_stream(DECODER_XZ, data, size, collect, &c, &consumed),
                                  cases[i].r);
-                /* A driver or firmware is not the kernel's to decode here. */
-                assert_int_equal(decompress_file(data, size, 5, &whole, &whole_size), 0);
-                assert_int_equal(whole_size, 5);
-                assert_memory_equal(whole, "hello", 5);
         }
 }
 
@@ -470,66 +464,6 @@ static void test_sink_fails(void **state) {
         }
 }
 
-/* Files: each kind that drivers and firmware come in, several streams in a row, the limit. */
-static void test_file(void **state) {
-        static const Decoder kinds[] = { DECODER_ZSTD, DECODER_XZ, DECODER_GZIP };
-        _cleanup_free_ char *in = sample(300 * 1000);
-
-        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-                _cleanup_free_ uint8_t *data = malloc(1 << 20);
-                _cleanup_free_ char *one = NULL, *two = NULL, *none = NULL;
-                char *no = NULL;
-                uint8_t nothing[256];
-                size_t n, size;
-
-                size = make(kinds[i], in, 200 * 1000, data, 1 << 19);
-                assert_int_equal(decompress_file(data, size, 200 * 1000 - 1, &no, &n), -EFBIG);
-                assert_int_equal(decompress_file(data, size, 200 * 1000, &one, &n), 0);
-                assert_int_equal(n, 200 * 1000);
-                assert_memory_equal(one, in, n);
-
-                assert_int_equal(decompress_file(data, size - 1, 1 << 20, &no, &n), -EBADMSG);
-                data[size] = 'x';
-                assert_int_equal(decompress_file(data, size + 1, 1 << 20, &no, &n), -EBADMSG);
-
-                size += make(kinds[i], in + 200 * 1000, 100 * 1000, data + size, 1 << 19);
-                memset(data + size, 0, 4);
-                assert_int_equal(decompress_file(data, size + 4, 1 << 20, &two, &n), 0);
-                assert_int_equal(n, 300 * 1000);
-                assert_memory_equal(two, in, n);
-
-                size = make(kinds[i], "", 0, nothing, sizeof(nothing));
-                assert_int_equal(decompress_file(nothing, size, 0, &none, &n), 0);
-                assert_int_equal(n, 0);
-                assert_null(no);
-        }
-}
-
-static void test_file_errors(void **state) {
-        static const struct {
-                const char *data;
-                size_t size;
-        } cases[] = {
-                { "", 0 }, { "\x7f" "ELF\2\1\1", 7 }, { "\xfd" "7zX", 4 }, { "\x1f\x8b", 2 },
-                { LZ4_MAGIC "\2\0\0\0\x10x", 10 },
-                { ZSTD_MAGIC "\0\x90" RAW_BLOCK, 10 },
-                { ZSTD_MAGIC "\0\x88" RAW_BLOCK "\x1f\x8b\x08", 13 },
-        };
-        static const char skippable[] = "\x50\x2a\x4d\x18\2\0\0\0xx" ZSTD_MAGIC "\0\x88" RAW_BLOCK;
-        _cleanup_free_ char *out = NULL;
-        size_t size = 7;
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                assert_int_equal(decompress_file(cases[i].data, cases[i].size, 1000, &out, &size),
-                                 -EBADMSG);
-        assert_null(out);
-        assert_int_equal(size, 7);
-
-        /* The tool skips what the kernel doesn't. */
-        assert_int_equal(decompress_file(skippable, sizeof(skippable) - 1, 1000, &out, &size), 0);
-        assert_int_equal(size, 1);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),
@@ -544,8 +478,6 @@ int main(void) {
                 cmocka_unit_test(test_xz_checks),
                 cmocka_unit_test(test_damaged),
                 cmocka_unit_test(test_sink_fails),
-                cmocka_unit_test(test_file),
-                cmocka_unit_test(test_file_errors),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

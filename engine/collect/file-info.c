@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A file is opened once in a build, however many modules want it: its hash, its size, and what it
+ * needs to run. Whether all of that is there is known before anything is put into a manifest, so
+ * that an optional program whose library is missing leaves nothing behind.
+ */
+
+#include <sys/mman.h>
+
+#include "collect/collect-internal.h"
+#include "fd-util.h"
+#include "path-util.h"
+#include "string-util.h"
+
+FileInfo *file_info_free(FileInfo *info) {
+        if (!info)
+                return NULL;
+        for (size_t i = 0; i < info->n_needs; i++) {
+                free(info->needs[i].path);
+                free(info->needs[i].builtin);
+        }
+        free(info->needs);
+        trace_free(info->trace);
+        free(info->missing);
+        free(info);
+        return NULL;
+}
+
+static int add_need(FileInfo *info, const char *path, const char *builtin) {
+        FileNeed need;
+
+        if (!GREEDY_REALLOC(info->needs, info->allocated_needs, info->n_needs + 1))
+                return -ENOMEM;
+        need = (FileNeed) { strdup(path), builtin ? strdup(builtin) : NULL };
+        if (!need.path || (builtin && !need.builtin)) {
+                free(need.path);
+                free(need.builtin);
+                return -ENOMEM;
+        }
+        info->needs[info->n_needs++] = need;
+        return 0;
+}
+
+static void found_free(LdsoFound *found, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                ldso_found_done(&found[i]);
+        free(found);
+}
+
+/* 1 found, 0 not. */
+static int add_library(Collector *c, FileInfo *info, const char *soname, bool glob, const Elf *elf,
+                       const char *path) {
+        LdsoFound *found = NULL;
+        size_t n = 0;
+        int r;
+
+        r = ldso_find(c->ldso, info->trace, soname, glob, elf, path, &found, &n);
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = add_need(info, found[i].path, found[i].builtin);
+        found_free(found, n);
+        return r < 0 ? r : n > 0;
+}
+
+/* What the table knows of libraries that are loaded by names which nothing in the file tells. */
+static int add_composed(Collector *c, FileInfo *info, const Elf *elf, const char *path) {
+        const char *const *names = ldso_composed_names(path);
+        int r;
+
+        for (; names && *names; names++) {
+                _cleanup_strv_free_ char **paths = NULL;
+
+                if (**names != '/') {
+                        r = add_library(c, info, *names, strpbrk(*names, "*?["), elf, path);
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
+                r = source_glob(c->source, info->trace, *names, &paths);
+                if (r < 0)
+                        return r;
+                STRV_FOREACH(p, paths) {
+                        r = add_need(info, *p, NULL);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+static int add_dlopen(Collector *c, FileInfo *info, const Elf *elf, const char *path) {
+        for (size_t i = 0; i < elf->n_dlopen; i++) {
+                const ElfDlopen *d = &elf->dlopen[i];
+
+                /* What is only suggested is a feature, and modules decide about features. */
+                if (d->priority == ELF_DLOPEN_SUGGESTED)
+                        continue;
+                STRV_FOREACH(soname, d->sonames) {
+                        int r = add_library(c, info, *soname, false, elf, path);
+
+                        if (r < 0)
+                                return r;
+                        if (r > 0)
+                                break;
+                }
+        }
+        return 0;
+}
+
+static int inspect_elf(Collector *c, FileInfo *info, const char *data, size_t size,
+                       const char *path) {
+        _cleanup_(elf_freep) Elf *elf = NULL;
+        int r;
+
+        r = elf_parse(data, size, &elf);
+        if (r == -EBADMSG)
+                return str_printf(&info->missing, "%s is a broken ELF file; reinstall its package",
+                                  path);
+        if (r < 0)
+                return r;
+
+        if (elf->interpreter) {
+                r = add_need(info, elf->interpreter, NULL);
+                if (r < 0)
+                        return r;
+        }
+        STRV_FOREACH(soname, elf->needed) {
+                r = add_library(c, info, *soname, false, elf, path);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return str_printf(&info->missing, "%s needs %s, which is not there", path,
+                                          *soname);
+        }
+        r = add_dlopen(c, info, elf, path);
+        if (r < 0)
+                return r;
+        return add_composed(c, info, elf, path);
+}
+
+/* "#!/path argument": the interpreter, and what env(1) would look for. */
+static int inspect_script(Collector *c, FileInfo *info, const char *data, size_t size) {
+        static const char *const directories[] = { "/usr/bin", "/usr/sbin", "/bin", "/sbin" };
+        _cleanup_free_ char *line = NULL;
+        _cleanup_strv_free_ char **words = NULL;
+        int r;
+
+        line = strndup(data + 2, MIN_OF(size - 2, (size_t) 255));
+        if (!line)
+                return -ENOMEM;
+        line[strcspn(line, "\n\r")] = '\0';
+        r = strv_split(&words, line, " \t");
+        if (r < 0)
+                return r;
+        if (!words[0] || words[0][0] != '/')
+                return 0;
+        r = add_need(info, words[0], NULL);
+        if (r < 0 || !words[1] || !streq(path_basename(words[0]), "env") || words[1][0] == '-')
+                return r;
+        for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+                _cleanup_free_ char *path = path_join(directories[i], words[1]);
+
+                if (!path)
+                        return -ENOMEM;
+                r = source_exists(c->source, info->trace, path);
+                if (r != 0)
+                        return r < 0 ? r : add_need(info, path, NULL);
+        }
+        return str_printf(&info->missing, "The script needs %s, which is not there", words[1]);
+}
+
+static int inspect(Collector *c, FileInfo *info, const char *canonical) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        char *data;
+        int r = 0;
+
+        fd = source_open(c->source, info->trace, canonical, &st);
+        if (fd < 0)
+                return fd;
+        info->size = (uint64_t) st.st_size;
+        info->mode = st.st_mode & 07777;
+        /* In the image root owns everything: what another owner meant by these bits is lost. */
+        if (st.st_uid != 0)
+                info->mode &= ~(mode_t) S_ISUID;
+        if (st.st_gid != 0)
+                info->mode &= ~(mode_t) S_ISGID;
+        if (st.st_size == 0) {
+                info->hash = XXH3_128bits(NULL, 0);
+                return trace_set_hash(info->trace, canonical, info->hash);
+        }
+
+        data = mmap(NULL, info->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+                return -errno;
+        if (!c->known || !trace_get_hash(c->known, canonical, &st, &info->hash))
+                info->hash = XXH3_128bits(data, info->size);
+        r = trace_set_hash(info->trace, canonical, info->hash);
+        if (r >= 0 && info->size > 4 && memcmp(data, "\177ELF", 4) == 0)
+                r = inspect_elf(c, info, data, info->size, canonical);
+        else if (r >= 0 && info->size > 2 && memcmp(data, "#!", 2) == 0)
+                r = inspect_script(c, info, data, info->size);
+        munmap(data, info->size);
+        return r;
+}
+
+/* What is missing below a file is missing of the file. A circle of libraries ends at the one that
+ * is being looked at: it is in the map already. */
+static int inspect_needs(Collector *c, FileInfo *info, const char *canonical) {
+        for (size_t i = 0; i < info->n_needs && !info->missing; i++) {
+                _cleanup_free_ char *path = NULL;
+                FileInfo *need;
+                struct stat st;
+                int r;
+
+                r = source_resolve(c->source, info->trace, info->needs[i].path, &path, &st, NULL);
+                if (is_missing(r)) {
+                        r = str_printf(&info->missing, "%s needs %s, which is not there",
+                                       canonical, info->needs[i].path);
+                        return r;
+                }
+                if (r < 0)
+                        return r;
+                if (!S_ISREG(st.st_mode))
+                        continue;
+                r = collector_file_info(c, path, &need);
+                if (r < 0)
+                        return r;
+                if (need->missing) {
+                        info->missing = strdup(need->missing);
+                        if (!info->missing)
+                                return -ENOMEM;
+                }
+        }
+        return 0;
+}
+
+int collector_file_info(Collector *c, const char *canonical, FileInfo **ret) {
+        FileInfo *info;
+        int r;
+
+        info = strmap_get(&c->files, canonical);
+        if (info) {
+                *ret = info;
+                return 0;
+        }
+
+        info = calloc(1, sizeof(FileInfo));
+        if (!info)
+                return -ENOMEM;
+        r = trace_new(&info->trace);
+        if (r >= 0)
+                r = inspect(c, info, canonical);
+        if (r >= 0)
+                r = strmap_put(&c->files, canonical, info);
+        if (r < 0) {
+                file_info_free(info);
+                return r;
+        }
+        r = inspect_needs(c, info, canonical);
+        if (r < 0)
+                return r;
+        *ret = info;
+        return 0;
+}

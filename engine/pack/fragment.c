@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "pack/fragment.h"
+#include "path-util.h"
+#include "string-util.h"
+
+/* A change of the archive's form must change every name. */
+#define FORMAT_VERSION 1
+
+const char *scope_to_string(Scope scope) {
+        static const char *const names[_SCOPE_MAX] = {
+                [SCOPE_SHARED] = "user",
+                [SCOPE_KERNEL] = "kernel",
+                [SCOPE_HOST] = "host",
+        };
+
+        return scope >= 0 && scope < _SCOPE_MAX ? names[scope] : NULL;
+}
+
+static void fragment_free(Fragment *f) {
+        free(f->name);
+        strv_free(f->modules);
+        free(f->entries);
+        free(f->data);
+        free(f);
+}
+
+int fragments_new(Fragments **ret) {
+        Fragments *f = malloc(sizeof(Fragments));
+
+        if (!f)
+                return -ENOMEM;
+        *f = (Fragments) { .owners = STRMAP_INIT(NULL) };
+        *ret = f;
+        return 0;
+}
+
+Fragments *fragments_free(Fragments *f) {
+        if (!f)
+                return NULL;
+        for (size_t i = 0; i < f->n; i++)
+                fragment_free(f->fragments[i]);
+        free(f->fragments);
+        strmap_done(&f->owners);
+        free(f);
+        return NULL;
+}
+
+static int get_fragment(Fragments *fs, const char *name, Scope scope, Fragment **ret) {
+        Fragment *f;
+
+        for (size_t i = 0; i < fs->n; i++)
+                if (fs->fragments[i]->scope == scope && streq(fs->fragments[i]->name, name)) {
+                        *ret = fs->fragments[i];
+                        return 0;
+                }
+        if (!GREEDY_REALLOC(fs->fragments, fs->allocated, fs->n + 1))
+                return -ENOMEM;
+        f = calloc(1, sizeof(Fragment));
+        if (!f)
+                return -ENOMEM;
+        f->scope = scope;
+        f->name = strdup(name);
+        if (!f->name) {
+                free(f);
+                return -ENOMEM;
+        }
+        fs->fragments[fs->n++] = *ret = f;
+        return 0;
+}
+
+static int fragment_add(Fragment *f, const Entry *entry) {
+        if (!GREEDY_REALLOC(f->entries, f->allocated_entries, f->n_entries + 1))
+                return -ENOMEM;
+        f->entries[f->n_entries++] = entry;
+        return 0;
+}
+
+int fragments_add(Fragments *fs, Report *report, const char *name, Scope scope,
+                  const char *module, const Manifest *manifest) {
+        Fragment *f;
+        int r;
+
+        r = get_fragment(fs, name, scope, &f);
+        if (r >= 0)
+                r = strv_extend_unique(&f->modules, module);
+        if (r < 0)
+                return report_oom(report);
+
+        STRMAP_FOREACH(e, &manifest->entries) {
+                Entry *entry = e->value;
+
+                r = strmap_put(&fs->owners, entry->path, entry);
+                if (r == -EEXIST) {
+                        const Entry *owner = strmap_get(&fs->owners, entry->path);
+
+                        if ((owner->type == ENTRY_DIRECTORY) == (entry->type == ENTRY_DIRECTORY))
+                                continue;
+                        return report_fail(report, FAILURE_CONFIG_INVALID, -EEXIST, entry->path, 0,
+                                           "One module has a directory there and another has not: %s, %s",
+                                           owner->why, entry->why);
+                }
+                if (r >= 0)
+                        r = fragment_add(f, entry);
+                if (r < 0)
+                        return report_oom(report);
+        }
+        return 0;
+}
+
+/* Every directory above the entries that the fragment itself doesn't own. */
+static int add_ancestors(const Fragments *fs, Fragment *f) {
+        _cleanup_strmap_ Strmap seen = STRMAP_INIT(NULL);
+        size_t n = f->n_entries;
+        int r;
+
+        for (size_t i = 0; i < n; i++)
+                if (f->entries[i]->type == ENTRY_DIRECTORY) {
+                        r = strmap_put(&seen, f->entries[i]->path, NULL);
+                        if (r < 0)
+                                return r;
+                }
+        for (size_t i = 0; i < n; i++) {
+                char path[PATH_MAX];
+                char *slash;
+
+                if (strlen(f->entries[i]->path) >= sizeof(path))
+                        return -ENAMETOOLONG;
+                strcpy(path, f->entries[i]->path);
+                while ((slash = strrchr(path, '/')) && slash != path) {
+                        const Entry *directory;
+
+                        *slash = '\0';
+                        r = strmap_put(&seen, path, NULL);
+                        if (r == -EEXIST)
+                                break;
+                        if (r < 0)
+                                return r;
+                        directory = strmap_get(&fs->owners, path);
+                        if (!directory || directory->type != ENTRY_DIRECTORY)
+                                return -ENOTDIR;
+                        r = fragment_add(f, directory);
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
+}
+
+static int compare(const void *a, const void *b) {
+        const Entry *const *x = a, *const *y = b;
+
+        return strcmp((*x)->path, (*y)->path);
+}
+
+static uint64_t entry_raw_size(const Entry *e) {
+        uint64_t size = ALIGN_TO(110 + strlen(e->path), UINT64_C(4)); /* "/" in, NUL out: as long */
+
+        if (e->type == ENTRY_FILE)
+                size += ALIGN_TO(e->size, UINT64_C(4));
+        else if (e->type == ENTRY_SYMLINK)
+                size += ALIGN_TO(strlen(e->target), UINT64_C(4));
+        return size;
+}
+
+static void compute(Fragment *f) {
+        XXH3_state_t *state = XXH3_createState();
+        uint32_t version = FORMAT_VERSION;
+
+        XXH3_128bits_reset(state);
+        XXH3_128bits_update(state, &version, sizeof(version));
+        f->raw_size = ALIGN_TO(110 + sizeof("TRAILER!!!"), UINT64_C(4));
+        for (size_t i = 0; i < f->n_entries; i++) {
+                const Entry *e = f->entries[i];
+                uint32_t head[2] = { e->type, e->mode };
+
+                XXH3_128bits_update(state, head, sizeof(head));
+                XXH3_128bits_update(state, e->path, strlen(e->path) + 1);
+                if (e->type == ENTRY_SYMLINK)
+                        XXH3_128bits_update(state, e->target, strlen(e->target) + 1);
+                else if (e->type == ENTRY_FILE) {
+                        XXH3_128bits_update(state, &e->size, sizeof(e->size));
+                        XXH3_128bits_update(state, &e->hash, sizeof(e->hash));
+                }
+                f->raw_size += entry_raw_size(e);
+        }
+        f->content = XXH3_128bits_digest(state);
+        XXH3_freeState(state);
+}
+
+int fragments_finish(Fragments *fs) {
+        size_t n = 0;
+        int r;
+
+        for (size_t i = 0; i < fs->n; i++) {
+                Fragment *f = fs->fragments[i];
+
+                if (f->n_entries == 0) {
+                        fragment_free(f);
+                        continue;
+                }
+                fs->fragments[n++] = f;
+        }
+        fs->n = n;
+        for (size_t i = 0; i < n; i++) {
+                r = add_ancestors(fs, fs->fragments[i]);
+                if (r < 0)
+                        return r;
+                qsort(fs->fragments[i]->entries, fs->fragments[i]->n_entries, sizeof(Entry *),
+                      compare);
+                compute(fs->fragments[i]);
+        }
+        return 0;
+}
+
+const Entry *fragments_get(const Fragments *fs, const char *path) {
+        return strmap_get(&fs->owners, path);
+}
+
+const Entry *fragments_resolve(const Fragments *fs, const char *path) {
+        char done[PATH_MAX] = "", todo[PATH_MAX];
+        unsigned n_links = 0;
+        const Entry *e = NULL;
+
+        if (strlen(path) >= sizeof(todo))
+                return NULL;
+        strcpy(todo, path);
+        for (char *p = todo;;) {
+                char rest[PATH_MAX];
+                size_t n;
+
+                p += strspn(p, "/");
+                n = strcspn(p, "/");
+                if (n == 0)
+                        return e;
+                strcpy(rest, p + n);
+                if (n == 2 && p[0] == '.' && p[1] == '.') {
+                        char *slash = strrchr(done, '/');
+
+                        if (slash)
+                                *slash = '\0';
+                        e = *done ? strmap_get(&fs->owners, done) : NULL;
+                        p += n;
+                        continue;
+                }
+                if (n == 1 && *p == '.') {
+                        p += n;
+                        continue;
+                }
+                if (strlen(done) + n + 2 > sizeof(done))
+                        return NULL;
+                strcat(done, "/");
+                strncat(done, p, n);
+                e = strmap_get(&fs->owners, done);
+                if (!e)
+                        return NULL;
+                if (e->type == ENTRY_SYMLINK) {
+                        if (++n_links > 40 || strlen(e->target) + strlen(rest) + 2 > sizeof(todo))
+                                return NULL;
+                        *strrchr(done, '/') = '\0';
+                        if (e->target[0] == '/')
+                                *done = '\0';
+                        sprintf(todo, "%s/%s", e->target, rest);
+                        p = todo;
+                        continue;
+                }
+                if (e->type == ENTRY_FILE)
+                        return rest[strspn(rest, "/")] ? NULL : e;
+                p += n;
+        }
+}

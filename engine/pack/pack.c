@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Threads take fragments, the largest first, so that the last one to finish is a small one. What a
+ * thread packed it decodes again as the kernel would and compares: from then on the hash of the
+ * bytes speaks for them. A file that is not what it was when it was collected ends the build with
+ * -ESTALE: an image of two moments is none.
+ *
+ * The caller waits for the fragments in the order of the image and writes meanwhile.
+ */
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "pack/compress.h"
+#include "pack/cpio.h"
+#include "pack/pack.h"
+#include "decompress.h"
+#include "string-util.h"
+
+typedef enum JobState { JOB_WAITING, JOB_RUNNING, JOB_DONE } JobState;
+
+typedef struct Job {
+        Fragment *fragment;
+        JobState state;
+        int error;
+        const char *path; /* what the error is about */
+} Job;
+
+struct Packer {
+        Source *source;
+        Store *store;
+        Report *report;
+        PackOptions options;
+        Job *jobs; /* in the order of the fragments */
+        size_t n_jobs;
+        Job **queue; /* those to be packed, largest first */
+        size_t n_queue, next;
+        pthread_t *threads;
+        unsigned n_threads;
+        bool stop, warned;
+        pthread_mutex_t mutex;
+        pthread_cond_t changed;
+};
+
+/* Reads `size` bytes, no more and no less. */
+static int read_exactly(int fd, char *p, size_t size) {
+        char more;
+
+        while (size > 0) {
+                ssize_t n = read(fd, p, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return -ESTALE;
+                p += n;
+                size -= (size_t) n;
+        }
+        return read(fd, &more, 1) == 0 ? 0 : -ESTALE;
+}
+
+static int read_decompressed(int fd, char *p, size_t size) {
+        _cleanup_free_ char *packed = NULL, *plain = NULL;
+        size_t packed_size, plain_size;
+        int r;
+
+        r = fd_read_all(fd, 0, &packed, &packed_size);
+        if (r >= 0)
+                r = decompress_file(packed, packed_size, size, &plain, &plain_size);
+        if (r == -EFBIG || r == -EBADMSG || (r >= 0 && plain_size != size))
+                return -ESTALE;
+        if (r < 0)
+                return r;
+        memcpy(p, plain, size);
+        return 0;
+}
+
+static int add_file(CpioWriter *w, const Entry *e, Source *source) {
+        _cleanup_close_ int fd = -EBADF;
+        char *content;
+        int r;
+
+        r = cpio_write_file(w, e->path + 1, e->mode, e->size, &content);
+        if (r < 0)
+                return r;
+        if (!e->source) {
+                if (e->size > 0)
+                        memcpy(content, e->data, e->size);
+                return 0;
+        }
+        fd = source_open_canonical(source, e->source);
+        if (fd == -ENOENT || fd == -ELOOP)
+                return -ESTALE;
+        if (fd < 0)
+                return fd;
+        r = e->decompress ? read_decompressed(fd, content, e->size)
+                          : read_exactly(fd, content, e->size);
+        if (r < 0)
+                return r;
+        return XXH128_isEqual(XXH3_128bits(content, e->size), e->hash) ? 0 : -ESTALE;
+}
+
+int fragment_archive(const Fragment *f, Source *source, char **ret, size_t *ret_size,
+                     const char **ret_path) {
+        CpioWriter w = {};
+        int r = 0;
+
+        for (size_t i = 0; i < f->n_entries && r >= 0; i++) {
+                const Entry *e = f->entries[i];
+
+                *ret_path = e->source ?: e->path;
+                switch (e->type) {
+                case ENTRY_DIRECTORY:
+                        r = cpio_write_directory(&w, e->path + 1, e->mode);
+                        break;
+                case ENTRY_SYMLINK:
+                        r = cpio_write_symlink(&w, e->path + 1, e->target);
+                        break;
+                default:
+                        r = add_file(&w, e, source);
+                }
+        }
+        if (r >= 0)
+                r = cpio_write_trailer(&w);
+        if (r < 0) {
+                cpio_writer_done(&w);
+                return r;
+        }
+        *ret = w.data;
+        *ret_size = w.size;
+        return 0;
+}
+
+typedef struct Compare {
+        const char *expected;
+        size_t left;
+} Compare;
+
+static int compare_sink(void *userdata, const void *data, size_t size) {
+        Compare *c = userdata;
+
+        if (size > c->left || memcmp(data, c->expected, size) != 0)
+                return -EBADMSG;
+        c->expected += size;
+        c->left -= size;
+        return 0;
+}
+
+/* Whether the kernel will get out what was put in. */
+static int check_packed(Compression compression, const char *packed, size_t packed_size,
+                        const char *raw, size_t raw_size) {
+        Compare c = { raw, raw_size };
+        size_t consumed;
+        int r;
+
+        if (compression == COMPRESSION_NONE)
+                return packed_size == raw_size && memcmp(packed, raw, raw_size) == 0 ? 0 : -EBADMSG;
+        r = decode_stream(compression_decoder(compression), packed, packed_size, compare_sink, &c,
+                          &consumed);
+        if (r < 0)
+                return r;
+        return c.left == 0 && consumed == packed_size ? 0 : -EBADMSG;
+}
+
+/* Where the padding ends. The kernel's lz4 decoder reads a chunk size behind the last chunk: it
+ * must find a whole block of zeros. */
+static size_t padded_size(Compression compression, size_t size) {
+        if (compression == COMPRESSION_LZ4)
+                size += FRAGMENT_ALIGN;
+        return ALIGN_TO(size, (size_t) FRAGMENT_ALIGN);
+}
+
+static int pack_fragment(Packer *p, Job *job) {
+        _cleanup_free_ char *raw = NULL, *packed = NULL;
+        Fragment *f = job->fragment;
+        size_t raw_size, packed_size, size;
+        char *padded;
+        int r;
+
+        r = fragment_archive(f, p->source, &raw, &raw_size, &job->path);
+        if (r < 0)
+                return r;
+        job->path = NULL;
+        r = compress_buffer(p->options.compression, p->options.level, raw, raw_size, &packed,
+                            &packed_size);
+        if (r >= 0)
+                r = check_packed(p->options.compression, packed, packed_size, raw, raw_size);
+        if (r < 0)
+                return r;
+
+        size = padded_size(p->options.compression, packed_size);
+        padded = realloc(packed, size);
+        if (!padded)
+                return -ENOMEM;
+        packed = padded;
+        memset(packed + packed_size, 0, size - packed_size);
+
+        f->stored = (StoredFragment) {
+                .content = f->content,
+                .compression = p->options.compression,
+                .level = p->options.level,
+                .raw_size = raw_size,
+        };
+        r = store_put_fragment(p->store, &f->stored, packed, size);
+        if (r >= 0)
+                return 0;
+        /* The image does not depend on the store: it gets the bytes from memory. */
+        f->data = TAKE_PTR(packed);
+        return r;
+}
+
+/* Errors of the store that cost the next build time, and this one nothing. */
+static bool store_error(const Fragment *f, int r) {
+        return f->data && (r == -ENOSPC || r == -EDQUOT || r == -EROFS || r == -EACCES ||
+                           r == -EPERM || r == -EIO);
+}
+
+static void *work(void *userdata) {
+        Packer *p = userdata;
+
+        pthread_mutex_lock(&p->mutex);
+        while (!p->stop && p->next < p->n_queue) {
+                Job *job = p->queue[p->next++];
+                int r;
+
+                job->state = JOB_RUNNING;
+                pthread_mutex_unlock(&p->mutex);
+                r = pack_fragment(p, job);
+                pthread_mutex_lock(&p->mutex);
+                job->error = r;
+                job->state = JOB_DONE;
+                if (r < 0 && !store_error(job->fragment, r))
+                        p->stop = true;
+                pthread_cond_broadcast(&p->changed);
+        }
+        pthread_mutex_unlock(&p->mutex);
+        return NULL;
+}
+
+static int larger(const void *a, const void *b) {
+        const Fragment *x = (*(Job *const *) a)->fragment, *y = (*(Job *const *) b)->fragment;
+
+        return x->raw_size < y->raw_size ? 1 : x->raw_size > y->raw_size ? -1 : 0;
+}
+
+/* The best that the store has: the better level, else the quick one. */
+static bool find_stored(Packer *p, Fragment *f) {
+        const PackOptions *o = &p->options;
+
+        return (o->better_level > 0 &&
+                store_find(p->store, f->content, o->compression, o->better_level, &f->stored)) ||
+               store_find(p->store, f->content, o->compression, o->level, &f->stored);
+}
+
+static unsigned processors(void) {
+        cpu_set_t set;
+
+        if (sched_getaffinity(0, sizeof(set), &set) < 0)
+                return 1;
+        return (unsigned) CPU_COUNT(&set);
+}
+
+static int start_threads(Packer *p) {
+        unsigned n = p->options.threads ?: processors();
+
+        n = (unsigned) MIN_OF((size_t) n, p->n_queue);
+        p->threads = calloc(n ?: 1, sizeof(pthread_t));
+        if (!p->threads)
+                return -ENOMEM;
+        for (; p->n_threads < n; p->n_threads++) {
+                int r = pthread_create(&p->threads[p->n_threads], NULL, work, p);
+
+                if (r != 0)
+                        return p->n_threads > 0 ? 0 : -r;
+        }
+        return 0;
+}
+
+int packer_new(Packer **ret, Source *source, Store *store, Report *report, Fragments *fragments,
+               const PackOptions *options) {
+        _cleanup_(packer_freep) Packer *p = NULL;
+        int r;
+
+        p = malloc(sizeof(Packer));
+        if (!p)
+                return report_oom(report);
+        *p = (Packer) {
+                .source = source,
+                .store = store,
+                .report = report,
+                .options = *options,
+                .n_jobs = fragments->n,
+        };
+        pthread_mutex_init(&p->mutex, NULL);
+        pthread_cond_init(&p->changed, NULL);
+        p->jobs = calloc(p->n_jobs ?: 1, sizeof(Job));
+        p->queue = calloc(p->n_jobs ?: 1, sizeof(Job *));
+        if (!p->jobs || !p->queue)
+                return report_oom(report);
+
+        for (size_t i = 0; i < p->n_jobs; i++) {
+                Job *job = &p->jobs[i];
+
+                job->fragment = fragments->fragments[i];
+                job->fragment->cached = find_stored(p, job->fragment);
+                if (job->fragment->cached)
+                        job->state = JOB_DONE;
+                else
+                        p->queue[p->n_queue++] = job;
+        }
+        qsort(p->queue, p->n_queue, sizeof(Job *), larger);
+        r = start_threads(p);
+        if (r < 0)
+                return report_fail(report, FAILURE_BUILD_FAILED, r, NULL, 0,
+                                   "No thread could be started: %s", strerror(-r));
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+static int fail(Packer *p, const Job *job) {
+        if (job->error == -ENOMEM)
+                return report_oom(p->report);
+        if (job->error == -ESTALE)
+                return report_fail(p->report, FAILURE_BUILD_FAILED, -ESTALE, job->path, 0,
+                                   "The file changed while the image was being built; build again when the upgrade is over");
+        if (job->error == -EACCES)
+                return report_fail(p->report, FAILURE_NOT_PERMITTED, job->error, job->path, 0,
+                                   "The file may not be read by this user; build as root");
+        if (!job->path)
+                return report_fail(p->report, FAILURE_BUILD_FAILED, job->error, NULL, 0,
+                                   "Fragment %s could not be packed: %s", job->fragment->name,
+                                   strerror(-job->error));
+        return report_fail(p->report, FAILURE_BUILD_FAILED, job->error, job->path, 0,
+                           "The file can't be packed: %s", strerror(-job->error));
+}
+
+int packer_wait(Packer *p, size_t i) {
+        Job *job = &p->jobs[i];
+        const Job *failed = NULL;
+
+        pthread_mutex_lock(&p->mutex);
+        while (job->state != JOB_DONE && !p->stop)
+                pthread_cond_wait(&p->changed, &p->mutex);
+        for (size_t k = 0; k < p->n_jobs && p->stop && !failed; k++)
+                if (p->jobs[k].error < 0 && !store_error(p->jobs[k].fragment, p->jobs[k].error))
+                        failed = &p->jobs[k];
+        pthread_mutex_unlock(&p->mutex);
+
+        if (failed)
+                return fail(p, failed);
+        if (job->error < 0 && !p->warned) {
+                p->warned = true;
+                report_warn(p->report, store_path(p->store), 0,
+                            "The store can't keep what was packed (%s): the next build will take longer",
+                            strerror(-job->error));
+        }
+        return 0;
+}
+
+Packer *packer_free(Packer *p) {
+        if (!p)
+                return NULL;
+        pthread_mutex_lock(&p->mutex);
+        p->stop = true;
+        pthread_mutex_unlock(&p->mutex);
+        for (unsigned i = 0; i < p->n_threads; i++)
+                pthread_join(p->threads[i], NULL);
+        pthread_mutex_destroy(&p->mutex);
+        pthread_cond_destroy(&p->changed);
+        free(p->threads);
+        free(p->queue);
+        free(p->jobs);
+        free(p);
+        return NULL;
+}

@@ -16,6 +16,8 @@ typedef struct UdevRule {
         char **drivers; /* IMPORT{builtin}="kmod load NAME", RUN{builtin} likewise */
 } UdevRule;
 
+/* Rules that udev would ignore are ignored, conditions too: what any device could run counts. -EFBIG for more
+ * than 4 MiB, -E2BIG for more than 4096 of a kind, -ENOMEM. */
 int udev_rule_parse(const char *text, size_t size, UdevRule **ret);
 UdevRule *udev_rule_free(UdevRule *rule);
 DEFINE_CLEANUP_FUNC(UdevRule *, udev_rule_free);

@@ -139,54 +139,56 @@ int host_find_modaliases(Host *h) {
         return 0;
 }
 
-/* "key\t: value" of cpuinfo; the value is borrowed. NULL when the line has another key. */
-static char *cpuinfo_value(char *line, const char *key) {
-        char *colon = strchr(line, ':');
+typedef struct Cpu {
+        const char *vendor;
+        unsigned family, model, stepping;
+        unsigned n_found;
+} Cpu;
 
-        if (!colon)
-                return NULL;
-        *colon = '\0';
-        if (!streq(str_strip(line), key)) {
-                *colon = ':';
-                return NULL;
-        }
-        return str_strip(colon + 1);
-}
-
-static int find_microcode(Host *h) {
+/* "key\t: value" */
+static void parse_cpuinfo_line(char *line, Cpu *cpu) {
         static const struct {
                 const char *vendor, *name;
         } vendors[] = { { "GenuineIntel", "intel" }, { "AuthenticAMD", "amd" } };
+        char *colon = strchr(line, ':');
+        const char *key, *value;
+
+        if (!colon)
+                return;
+        *colon = '\0';
+        key = str_strip(line);
+        value = str_strip(colon + 1);
+        if (streq(key, "vendor_id")) {
+                for (size_t i = 0; i < ELEMENTSOF(vendors); i++)
+                        if (streq(value, vendors[i].vendor))
+                                cpu->vendor = vendors[i].name;
+        } else if (streq(key, "cpu family"))
+                cpu->n_found += parse_unsigned(value, &cpu->family) >= 0;
+        else if (streq(key, "model"))
+                cpu->n_found += parse_unsigned(value, &cpu->model) >= 0;
+        else if (streq(key, "stepping"))
+                cpu->n_found += parse_unsigned(value, &cpu->stepping) >= 0;
+}
+
+static int find_microcode(Host *h) {
         _cleanup_free_ char *text = NULL;
-        const char *vendor = NULL;
-        unsigned family = 0, model = 0, stepping = 0, found = 0;
-        char *p;
+        Cpu cpu = {};
         int r;
 
         r = host_read(h, "/proc/cpuinfo", &text);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
-        for (p = text; p && found < 4;) {
-                char *line = strsep(&p, "\n"), *value;
+        for (char *p = text; p;) {
+                char *line = strsep(&p, "\n");
 
                 if (*line == '\0')
                         break; /* the next processor */
-                if ((value = cpuinfo_value(line, "vendor_id"))) {
-                        for (size_t i = 0; i < ELEMENTSOF(vendors); i++)
-                                if (streq(value, vendors[i].vendor))
-                                        vendor = vendors[i].name;
-                        found++;
-                } else if ((value = cpuinfo_value(line, "cpu family")))
-                        found += parse_unsigned(value, &family) >= 0;
-                else if ((value = cpuinfo_value(line, "model")))
-                        found += parse_unsigned(value, &model) >= 0;
-                else if ((value = cpuinfo_value(line, "stepping")))
-                        found += parse_unsigned(value, &stepping) >= 0;
+                parse_cpuinfo_line(line, &cpu);
         }
-        if (!vendor || found < 4)
+        if (!cpu.vendor || cpu.n_found != 3)
                 return 0;
-        return str_printf(&h->facts->microcode, "%s:%02x-%02x-%02x", vendor, family, model,
-                          stepping);
+        return str_printf(&h->facts->microcode, "%s:%02x-%02x-%02x", cpu.vendor, cpu.family,
+                          cpu.model, cpu.stepping);
 }
 
 /* The kernel's own name of a machine's family: what is in arch/. */

@@ -4,17 +4,21 @@
 /*
  * What a machine needs of its image, as tags that module files name in Needed=:
  *
- *   fs:TYPE        a file system of /, /usr or another mount that the initramfs makes
+ *   fs:TYPE        a file system of /, /usr or another mount that the initramfs makes, and of what
+ *                  lies below them (overlay, loop); nfs for NFSv4 too
  *   block:KIND     a layer below them: part, lvm, crypt, md, multipath, dmraid, loop, nbd, iscsi,
- *                  dm (any device-mapper), btrfs-multi, zram
- *   transport:BUS  of the disks: nvme, ata, scsi, usb, mmc, virtio, hyperv, vmware, xen
+ *                  dm (any device-mapper), btrfs-multi, zram, verity, integrity
+ *   block:md-LEVEL, block:lvm-KIND   beside md and lvm: the personality of the array (raid1) and
+ *                  what the volume is made with: thin, cache, snapshot, raid, mirror, vdo
+ *   transport:BUS  of the disks: nvme, ata, scsi, usb, mmc, virtio, hyperv, vmware, xen. scsi is
+ *                  also there beside virtio, hyperv and vmware where these speak SCSI
  *   net            a root or a layer needs the network
  *   resume         there is a swap to resume from
  *   usr            /usr is a file system of its own
  *   tpm2, fido2, pkcs11   a token unlocks one of the layers
  *   keymap:console-setup, keymap:vconsole   a keyboard layout is configured
  *   plymouth       a boot splash is installed and wanted
- *   arch:x86       and so on
+ *   arch:x86       and so on, as the kernel names them: arm64, riscv, powerpc
  *
  * and the modaliases of the hardware that is present. Only ancestors of what the initramfs mounts
  * are looked at, never every volume of the machine. Generic facts match every tag.
@@ -26,11 +30,12 @@
 
 /* Something that the initramfs has to bring up. */
 typedef struct FactsMount {
-        char *where; /* "/", "/usr", "swap" */
+        char *where; /* "/", "/usr", "swap"; "/dev/mapper/NAME" of crypttab's x-initrd.attach */
         char *what; /* "UUID=…", "/dev/mapper/vg-root" as a person would write it */
-        char *type; /* file system, "swap" */
-        char *options; /* or NULL */
-        char **devices; /* from the top layer to the disks: kernel names, "dm-0", "sda2" */
+        char *type; /* file system, "swap", "crypt" */
+        char *options; /* of fstab or crypttab, else those in effect; or NULL */
+        char **devices; /* from the top layer to the disks, each once: kernel names as sysfs has
+                         * them, "dm-0", "sda2"; NULL for the network and the like */
 } FactsMount;
 
 typedef struct Facts {
@@ -40,12 +45,16 @@ typedef struct Facts {
         FactsMount *mounts;
         size_t n_mounts;
         char *machine; /* uname -m of the machine, or NULL */
-        char *microcode; /* "intel" or "amd", with the CPU's signature: "intel:06-55-04", or NULL */
+        /* "intel" or "amd" with the CPU's family, model and stepping in hexadecimal, or NULL.
+         * "intel:06-55-04" is the file intel-ucode/06-55-04. "amd:19-11-01" is the file of the
+         * family, amd-ucode/microcode_amd_fam19h.bin; below family 15 amd-ucode/microcode_amd.bin. */
+        char *microcode;
 } Facts;
 
 int facts_new_generic(Facts **ret);
-/* Of the running system; the Source is its root. What can't be read is a warning, what the root
- * needs and can't be told a failure (Incomplete). */
+/* Of the running system; the Source is its root: /sys, /proc, /dev and /run are read below
+ * source_root(). Not traced: facts are found anew each time, in some milliseconds. What can't be
+ * read is a warning, what the root needs and can't be told a failure (Incomplete). */
 int facts_new_host(Source *source, Report *report, Facts **ret);
 Facts *facts_free(Facts *facts);
 DEFINE_CLEANUP_FUNC(Facts *, facts_free);
@@ -55,4 +64,5 @@ bool facts_match(const Facts *facts, const char *tag);
 
 /* JSON as `initrdctl facts --json` writes it; ends in a line break; keys sorted. The caller frees. */
 int facts_to_json(const Facts *facts, char **ret);
+/* And back. `path` is for messages. A failure is ConfigInvalid; a key that is not known a warning. */
 int facts_from_json(const char *text, size_t size, Report *report, const char *path, Facts **ret);

@@ -5,6 +5,7 @@
  * that it needs, is taken, and the others are in the trace as missing.
  */
 
+#include "collect/accounts.h"
 #include "collect/collect-internal.h"
 #include "path-util.h"
 #include "string-util.h"
@@ -261,6 +262,20 @@ static int add_generator(Collector *c, Collection *out, const char *name, const 
         return -ENOENT;
 }
 
+static int add_account(Collector *c, Collection *out, bool group, const char *name,
+                       char **ret_missing) {
+        int r;
+
+        r = account_exists(c, out->trace, group, name);
+        if (r < 0)
+                return r;
+        if (r == 0) {
+                set_missing(ret_missing, "there is no %s %s", group ? "group" : "user", name);
+                return -ENOENT;
+        }
+        return strv_extend(group ? &out->groups : &out->users, name);
+}
+
 static int add_alternative(Collector *c, Collection *out, const Content *content, const char *name,
                            const char *destination, const char *why, char **ret_missing) {
         switch (content->type) {
@@ -293,9 +308,8 @@ static int add_alternative(Collector *c, Collection *out, const Content *content
         case CONTENT_GENERATOR:
                 return add_generator(c, out, name, why, ret_missing);
         case CONTENT_USER:
-                return strv_extend(&out->users, name);
         case CONTENT_GROUP:
-                return strv_extend(&out->groups, name);
+                return add_account(c, out, content->type == CONTENT_GROUP, name, ret_missing);
         default:
                 return -EINVAL;
         }

@@ -12,6 +12,7 @@
 
 const char *scope_to_string(Scope scope) {
         static const char *const names[_SCOPE_MAX] = {
+                [SCOPE_EARLY] = "early",
                 [SCOPE_SHARED] = "user",
                 [SCOPE_KERNEL] = "kernel",
                 [SCOPE_HOST] = "host",

@@ -14,13 +14,14 @@
 #include "report.h"
 
 typedef enum Scope {
+        SCOPE_EARLY, /* read by the kernel before it unpacks anything; never compressed */
         SCOPE_SHARED, /* the same for every kernel ("user") */
         SCOPE_KERNEL, /* drivers and firmware of one kernel */
         SCOPE_HOST, /* this machine's or this admin's own: small and volatile */
         _SCOPE_MAX,
         _SCOPE_INVALID = -EINVAL,
 } Scope;
-const char *scope_to_string(Scope scope); /* "user", "kernel", "host" */
+const char *scope_to_string(Scope scope); /* "early", "user", "kernel", "host" */
 
 typedef struct Fragment {
         char *name;

@@ -176,25 +176,35 @@ static size_t padded_size(Compression compression, size_t size) {
         return ALIGN_TO(size, (size_t) FRAGMENT_ALIGN);
 }
 
+/* The kernel looks for microcode before it can decompress anything. */
+static Compression fragment_compression(const Packer *p, const Fragment *f) {
+        return f->scope == SCOPE_EARLY ? COMPRESSION_NONE : p->options.compression;
+}
+
+static int fragment_level(const Fragment *f, int level) {
+        return f->scope == SCOPE_EARLY ? 0 : level;
+}
+
 static int pack_fragment(Packer *p, Job *job) {
         _cleanup_free_ char *raw = NULL, *packed = NULL;
         Fragment *f = job->fragment;
+        Compression compression = fragment_compression(p, f);
         size_t raw_size, packed_size, size;
+        int level = fragment_level(f, p->options.level), r;
         char *padded;
-        int r;
 
         r = fragment_archive(f, p->source, &raw, &raw_size, &job->path);
         if (r < 0)
                 return r;
         job->path = NULL;
-        r = compress_buffer(p->options.compression, p->options.level, raw, raw_size, &packed,
+        r = compress_buffer(compression, level, raw, raw_size, &packed,
                             &packed_size);
         if (r >= 0)
-                r = check_packed(p->options.compression, packed, packed_size, raw, raw_size);
+                r = check_packed(compression, packed, packed_size, raw, raw_size);
         if (r < 0)
                 return r;
 
-        size = padded_size(p->options.compression, packed_size);
+        size = padded_size(compression, packed_size);
         padded = realloc(packed, size);
         if (!padded)
                 return -ENOMEM;
@@ -203,8 +213,8 @@ static int pack_fragment(Packer *p, Job *job) {
 
         f->stored = (StoredFragment) {
                 .content = f->content,
-                .compression = p->options.compression,
-                .level = p->options.level,
+                .compression = compression,
+                .level = level,
                 .raw_size = raw_size,
         };
         r = store_put_fragment(p->store, &f->stored, packed, size);
@@ -251,11 +261,12 @@ static int larger(const void *a, const void *b) {
 
 /* The best that the store has: the better level, else the quick one. */
 static bool find_stored(Packer *p, Fragment *f) {
-        const PackOptions *o = &p->options;
+        Compression compression = fragment_compression(p, f);
+        int better = fragment_level(f, p->options.better_level);
 
-        return (o->better_level > 0 &&
-                store_find(p->store, f->content, o->compression, o->better_level, &f->stored)) ||
-               store_find(p->store, f->content, o->compression, o->level, &f->stored);
+        return (better > 0 && store_find(p->store, f->content, compression, better, &f->stored)) ||
+               store_find(p->store, f->content, compression, fragment_level(f, p->options.level),
+                          &f->stored);
 }
 
 static unsigned processors(void) {

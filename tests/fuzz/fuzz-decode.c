@@ -5,6 +5,7 @@
  * file. What comes out is bounded here, since a small input may well make gigabytes.
  */
 
+#include "decompress.h"
 #include "pack/compress.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

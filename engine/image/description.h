@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * What an image says of itself: the last segment, with two files.
+ *
+ * /.initrdd/image.json   an object: "format" 1; "tool", "version"; "kernel", "profile", "mode";
+ *                        "modules": [{"name", "reason"}]; "fragments", in the order of the image:
+ *                        [{"name", "scope", "modules", "size", "raw-size", "compression", "level",
+ *                        "content"}]. The first begins at 0, each next one behind the last;
+ *                        this segment follows them.
+ * /.initrdd/manifest     a line an entry, fields separated by tabs: number of the fragment (from
+ *                        0), type (d, f, l), mode (octal), size, path, and why it is there. Tabs,
+ *                        line breaks and backslashes are written \t, \n, \\.
+ *
+ * Nothing in it depends on where or when the image was built.
+ */
+
+#include "describe/kernel.h"
+#include "describe/plan.h"
+#include "pack/fragment.h"
+
+/* The segment, packed and padded. The caller frees. */
+int description_pack(const Fragments *fragments, const Plan *plan, const Profile *profile,
+                     const Kernel *kernel, char **ret, size_t *ret_size);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * On disk: the header, the fragments, the keys of the collections, the trace, three strings; in
+ * this machine's layout, since a store never leaves its machine.
+ */
+
+#include "image/record.h"
+
+typedef struct RecordHeader {
+        char magic[8];
+        uint64_t checksum; /* XXH3-64 of everything behind it */
+        uint64_t ino, size, n_files, n_drivers;
+        int64_t mtime;
+        XXH128_hash_t facts;
+        int32_t level, idle_level;
+        uint64_t n_fragments, n_collections, trace_size, strings_size;
+} RecordHeader;
+
+static const char record_magic[8] = "IRDIMG1";
+
+int image_record_new(ImageRecord **ret) {
+        ImageRecord *r = calloc(1, sizeof(ImageRecord));
+
+        if (!r)
+                return -ENOMEM;
+        *ret = r;
+        return 0;
+}
+
+ImageRecord *image_record_free(ImageRecord *r) {
+        if (!r)
+                return NULL;
+        free(r->output);
+        free(r->kernel);
+        free(r->profile);
+        free(r->fragments);
+        free(r->collections);
+        trace_free(r->trace);
+        free(r);
+        return NULL;
+}
+
+bool image_record_is(const ImageRecord *r, const struct stat *st) {
+        return S_ISREG(st->st_mode) && r->ino == st->st_ino && r->size == (uint64_t) st->st_size &&
+               r->mtime == (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+void image_record_set(ImageRecord *r, const struct stat *st) {
+        r->ino = st->st_ino;
+        r->size = (uint64_t) st->st_size;
+        r->mtime = (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+int image_record_serialize(const ImageRecord *r, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *trace = NULL;
+        size_t output = strlen(r->output) + 1, kernel = strlen(r->kernel) + 1,
+               profile = strlen(r->profile) + 1, size;
+        RecordHeader h = {
+                .ino = r->ino,
+                .size = r->size,
+                .n_files = r->n_files,
+                .n_drivers = r->n_drivers,
+                .mtime = r->mtime,
+                .facts = r->facts,
+                .level = r->level,
+                .idle_level = r->idle_level,
+                .n_fragments = r->n_fragments,
+                .n_collections = r->n_collections,
+                .strings_size = output + kernel + profile,
+        };
+        char *data, *p;
+        int k;
+
+        memcpy(h.magic, record_magic, sizeof(record_magic));
+        k = trace_serialize(r->trace, &trace, &h.trace_size);
+        if (k < 0)
+                return k;
+        size = sizeof(h) + h.n_fragments * sizeof(StoredFragment) +
+               h.n_collections * sizeof(XXH128_hash_t) + h.trace_size + h.strings_size;
+        data = calloc(1, size);
+        if (!data)
+                return -ENOMEM;
+        p = data + sizeof(h);
+        if (h.n_fragments > 0)
+                p = mempcpy(p, r->fragments, h.n_fragments * sizeof(StoredFragment));
+        if (h.n_collections > 0)
+                p = mempcpy(p, r->collections, h.n_collections * sizeof(XXH128_hash_t));
+        p = mempcpy(p, trace, h.trace_size);
+        p = mempcpy(p, r->output, output);
+        p = mempcpy(p, r->kernel, kernel);
+        memcpy(p, r->profile, profile);
+        memcpy(data, &h, sizeof(h));
+        h.checksum = XXH3_64bits(data + 16, size - 16);
+        memcpy(data, &h, sizeof(h));
+        *ret = data;
+        *ret_size = size;
+        return 0;
+}
+
+/* The next of the strings; NULL when there is none left. */
+static char *next_string(const char **p, const char *end) {
+        const char *s = *p;
+
+        if (s >= end)
+                return NULL;
+        *p += strlen(s) + 1;
+        return strdup(s);
+}
+
+int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
+        _cleanup_(image_record_freep) ImageRecord *r = NULL;
+        const char *p, *end = data + size;
+        size_t left = size - sizeof(RecordHeader);
+        RecordHeader h;
+        int k;
+
+        if (size < sizeof(h))
+                return -EBADMSG;
+        memcpy(&h, data, sizeof(h));
+        if (memcmp(h.magic, record_magic, sizeof(record_magic)) != 0 ||
+            h.n_fragments > left / sizeof(StoredFragment) ||
+            h.n_collections > left / sizeof(XXH128_hash_t) || h.trace_size > left ||
+            h.strings_size > left || h.strings_size == 0 ||
+            h.n_fragments * sizeof(StoredFragment) + h.n_collections * sizeof(XXH128_hash_t) +
+                            h.trace_size + h.strings_size != left ||
+            XXH3_64bits(data + 16, size - 16) != h.checksum || end[-1] != '\0')
+                return -EBADMSG;
+
+        k = image_record_new(&r);
+        if (k < 0)
+                return k;
+        r->ino = h.ino;
+        r->size = h.size;
+        r->mtime = h.mtime;
+        r->n_files = h.n_files;
+        r->n_drivers = h.n_drivers;
+        r->facts = h.facts;
+        r->level = h.level;
+        r->idle_level = h.idle_level;
+        r->n_fragments = h.n_fragments;
+        r->n_collections = h.n_collections;
+        p = data + sizeof(h);
+        r->fragments = malloc(h.n_fragments * sizeof(StoredFragment) + 1);
+        r->collections = malloc(h.n_collections * sizeof(XXH128_hash_t) + 1);
+        if (!r->fragments || !r->collections)
+                return -ENOMEM;
+        memcpy(r->fragments, p, h.n_fragments * sizeof(StoredFragment));
+        p += h.n_fragments * sizeof(StoredFragment);
+        memcpy(r->collections, p, h.n_collections * sizeof(XXH128_hash_t));
+        p += h.n_collections * sizeof(XXH128_hash_t);
+        k = trace_deserialize(p, h.trace_size, &r->trace);
+        if (k < 0)
+                return k;
+        p += h.trace_size;
+        r->output = next_string(&p, end);
+        r->kernel = next_string(&p, end);
+        r->profile = next_string(&p, end);
+        if (!r->output || !r->kernel || !r->profile)
+                return -EBADMSG;
+        *ret = TAKE_PTR(r);
+        return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What was built and put where, with the trace of everything that went into it: while the trace
+ * holds and the file is as it was written, there is nothing to do. */
+
+#include <sys/stat.h>
+
+#include "pack/store.h"
+#include "source/trace.h"
+
+typedef struct ImageRecord {
+        char *output; /* the path of the running system */
+        char *kernel, *profile;
+        uint64_t ino, size;
+        int64_t mtime; /* ns; of the image as it was written */
+        XXH128_hash_t facts; /* of the facts as JSON; 0 when generic */
+        int level, idle_level; /* of the profile */
+        StoredFragment *fragments; /* in the order of the image */
+        size_t n_fragments;
+        XXH128_hash_t *collections; /* the keys of what it was made of */
+        size_t n_collections;
+        uint64_t n_files, n_drivers;
+        Trace *trace;
+} ImageRecord;
+
+int image_record_new(ImageRecord **ret);
+ImageRecord *image_record_free(ImageRecord *record);
+DEFINE_CLEANUP_FUNC(ImageRecord *, image_record_free);
+
+/* As bytes for a file of the store, and back: -EBADMSG when damaged or of another version. */
+int image_record_serialize(const ImageRecord *record, char **ret, size_t *ret_size);
+int image_record_deserialize(const char *data, size_t size, ImageRecord **ret);
+
+/* Whether the file is the one that was written. */
+bool image_record_is(const ImageRecord *record, const struct stat *st);
+void image_record_set(ImageRecord *record, const struct stat *st);

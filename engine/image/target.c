@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * The steps of a replacement, and what a crash after each leaves:
+ *   1. the new file is written under its hidden name     old image; the next build removes the file
+ *   2. fsync of the file                                 old image
+ *   3. both names are exchanged                          new image; the old one has the hidden name
+ *   4. the hidden name becomes NAME.old, or goes         new image
+ *   5. fsync of the directory                            new image, and it stays so
+ * Where names can't be exchanged (a file system without it, or no old image) step 3 is a rename.
+ */
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "image/target.h"
+#include "path-util.h"
+#include "string-util.h"
+
+struct Target {
+        char *path; /* for people */
+        char *directory;
+        char *name, *new_name, *old_name;
+        int dir_fd, fd;
+        bool begun;
+};
+
+Target *target_free(Target *t) {
+        if (!t)
+                return NULL;
+        if (t->begun)
+                (void) unlinkat(t->dir_fd, t->new_name, 0);
+        safe_close(t->fd);
+        safe_close(t->dir_fd);
+        free(t->path);
+        free(t->directory);
+        free(t->name);
+        free(t->new_name);
+        free(t->old_name);
+        free(t);
+        return NULL;
+}
+
+static int open_directory(const char *root, const char *directory) {
+        struct open_how how = {
+                .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        };
+        _cleanup_close_ int root_fd = -EBADF;
+        int fd;
+
+        if (streq(root, "/"))
+                fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        else {
+                root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (root_fd < 0)
+                        return -errno;
+                fd = (int) syscall(SYS_openat2, root_fd, directory, &how, sizeof(how));
+        }
+        return fd < 0 ? -errno : fd;
+}
+
+static int fail_directory(Report *report, const char *directory, int error) {
+        if (error == -EACCES || error == -EPERM)
+                return report_fail(report, FAILURE_NOT_PERMITTED, error, directory, 0,
+                                   "The directory may not be written by this user; build as root, or name another place with --output");
+        if (error == -EROFS)
+                return report_fail(report, FAILURE_READ_ONLY_BOOT, error, directory, 0,
+                                   "The directory is on a read-only file system; remount it writable, or name another place with --output");
+        if (error == -ENOENT || error == -ENOTDIR)
+                return report_fail(report, FAILURE_BUILD_FAILED, error, directory, 0,
+                                   "There is no such directory for the image; make or mount it, or name another place with --output");
+        return report_fail(report, FAILURE_BUILD_FAILED, error, directory, 0,
+                           "The directory for the image can't be used: %s", strerror(-error));
+}
+
+static int target_names(Target *t, const char *path) {
+        t->path = strdup(path);
+        t->directory = path_dirname(path);
+        t->name = strdup(path_basename(path));
+        if (!t->path || !t->directory || !t->name ||
+            str_printf(&t->new_name, ".%s.initrdd-new", t->name) < 0 ||
+            str_printf(&t->old_name, "%s.old", t->name) < 0)
+                return -ENOMEM;
+        return filename_is_valid(t->name) && strlen(t->new_name) <= 255 ? 0 : -EINVAL;
+}
+
+int target_open(Target **ret, Report *report, const char *root, const char *path) {
+        _cleanup_(target_freep) Target *t = NULL;
+        struct stat st;
+        int r;
+
+        t = malloc(sizeof(Target));
+        if (!t)
+                return report_oom(report);
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF };
+        r = target_names(t, path);
+        if (r < 0)
+                return report_fail(report, FAILURE_CONFIG_INVALID, r, path, 0,
+                                   "This can't be the name of an image");
+
+        t->dir_fd = open_directory(root, t->directory);
+        if (t->dir_fd < 0)
+                return fail_directory(report, t->directory, t->dir_fd);
+        if (fstatat(t->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISDIR(st.st_mode))
+                return report_fail(report, FAILURE_BUILD_FAILED, -EISDIR, path, 0,
+                                   "There is a directory where the image should go; name another place with --output");
+        while (flock(t->dir_fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return fail_directory(report, t->directory, -errno);
+        if (unlinkat(t->dir_fd, t->new_name, 0) < 0 && errno != ENOENT)
+                return fail_directory(report, t->directory, -errno);
+        *ret = TAKE_PTR(t);
+        return 0;
+}
+
+int target_stat(const Target *t, struct stat *ret) {
+        if (fstatat(t->dir_fd, t->name, ret, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return 1;
+}
+
+static uint64_t free_bytes(const Target *t) {
+        struct statvfs vfs;
+
+        if (fstatvfs(t->dir_fd, &vfs) < 0)
+                return 0;
+        return (uint64_t) vfs.f_frsize * (geteuid() == 0 ? vfs.f_bfree : vfs.f_bavail);
+}
+
+/* Beside the content, room for what the file system itself writes down. */
+static uint64_t needed_bytes(uint64_t size) {
+        return ALIGN_TO(size, UINT64_C(65536)) + size / 256 + 65536;
+}
+
+bool target_has_room(const Target *t, uint64_t size) {
+        return free_bytes(t) >= needed_bytes(size);
+}
+
+int target_begin(Target *t, Report *report, uint64_t size) {
+        uint64_t available = free_bytes(t), needed = needed_bytes(size);
+        struct stat st;
+
+        if (available < needed && fstatat(t->dir_fd, t->old_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+            S_ISREG(st.st_mode) && available + (uint64_t) st.st_blocks * 512 >= needed) {
+                (void) unlinkat(t->dir_fd, t->old_name, 0);
+                available = free_bytes(t);
+        }
+        if (available < needed)
+                return report_fail(report, FAILURE_NO_SPACE, -ENOSPC, t->path, 0,
+                                   "The image needs %.1f MB and %s has %.1f MB free; remove kernels that are not used, or make the image smaller with Mode=host",
+                                   (double) needed / 1e6, t->directory, (double) available / 1e6);
+
+        t->fd = openat(t->dir_fd, t->new_name,
+                       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (t->fd < 0)
+                return fail_directory(report, t->directory, -errno);
+        t->begun = true;
+        return 0;
+}
+
+int target_fd(const Target *t) {
+        return t->fd;
+}
+
+int target_write_failed(Target *t, Report *report, int error) {
+        if (error == -ENOSPC || error == -EDQUOT)
+                return report_fail(report, FAILURE_NO_SPACE, error, t->path, 0,
+                                   "The file system became full while the image was written; the old image is untouched");
+        return report_fail(report, FAILURE_BUILD_FAILED, error, t->path, 0,
+                           "The image can't be written: %s; the old one is untouched",
+                           strerror(-error));
+}
+
+static int read_back(Target *t, Report *report, uint64_t size, const TargetMark *marks,
+                     size_t n_marks) {
+        struct stat st;
+
+        if (fstat(t->fd, &st) < 0)
+                return target_write_failed(t, report, -errno);
+        if ((uint64_t) st.st_size != size)
+                return report_fail(report, FAILURE_VERIFY_FAILED, -EIO, t->path, 0,
+                                   "The image was not written whole; the old one is untouched");
+        for (size_t i = 0; i < n_marks; i++) {
+                uint8_t magic[4];
+
+                if (pread(t->fd, magic, sizeof(magic), (off_t) marks[i].offset) != sizeof(magic) ||
+                    memcmp(magic, marks[i].magic, sizeof(magic)) != 0)
+                        return report_fail(report, FAILURE_VERIFY_FAILED, -EIO, t->path, 0,
+                                           "What was written is not what is read back at byte %llu; the old image is untouched",
+                                           (unsigned long long) marks[i].offset);
+        }
+        return 0;
+}
+
+/* 1 when the old image now has the hidden name, 0 when there was none or it is gone. */
+static int exchange(Target *t) {
+        if (renameat2(t->dir_fd, t->new_name, t->dir_fd, t->name, RENAME_EXCHANGE) >= 0)
+                return 1;
+        if (errno != ENOENT && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+                return -errno;
+        return renameat(t->dir_fd, t->new_name, t->dir_fd, t->name) < 0 ? -errno : 0;
+}
+
+int target_commit(Target *t, Report *report, uint64_t size, const TargetMark *marks,
+                  size_t n_marks) {
+        int r;
+
+        if (fsync(t->fd) < 0)
+                return target_write_failed(t, report, -errno);
+        r = read_back(t, report, size, marks, n_marks);
+        if (r < 0)
+                return r;
+        r = exchange(t);
+        if (r < 0)
+                return target_write_failed(t, report, r);
+        t->begun = false;
+
+        if (r > 0 && (free_bytes(t) < needed_bytes(size) ||
+                      renameat(t->dir_fd, t->new_name, t->dir_fd, t->old_name) < 0))
+                (void) unlinkat(t->dir_fd, t->new_name, 0);
+        /* Some file systems can't sync a directory; they have nothing to lose there. */
+        if (fsync(t->dir_fd) < 0 && errno != EINVAL && errno != EOPNOTSUPP)
+                return target_write_failed(t, report, -errno);
+        return 0;
+}

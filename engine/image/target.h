@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The place that an image goes to, and the change from the old image to the new: at any instant
+ * one of the two is there, whole.
+ *
+ * The new image is written beside the old one, as ".NAME.initrdd-new" (hidden, 0600: no boot
+ * loader takes it for an image, nobody reads a key in it), synced, and exchanged with the old one,
+ * which stays as "NAME.old" where there is room for the next build beside it. Who builds holds a
+ * lock on the directory.
+ */
+
+#include "macro.h"
+#include "report.h"
+
+typedef struct Target Target;
+
+/*
+ * Takes the lock, waiting for it, and removes what an interrupted build left behind. `root` is the
+ * directory beneath which `path` is resolved ("/" for the running system). Failures: the directory
+ * is missing, read-only (ReadOnlyBoot), not writable (NotPermitted); the path is a directory.
+ */
+int target_open(Target **ret, Report *report, const char *root, const char *path);
+Target *target_free(Target *target);
+DEFINE_CLEANUP_FUNC(Target *, target_free);
+
+/* The stat of the image that is there now: 1, or 0 when there is none. */
+struct stat;
+int target_stat(const Target *target, struct stat *ret);
+
+/* Whether `size` bytes certainly fit beside what is there. */
+bool target_has_room(const Target *target, uint64_t size);
+/* Makes sure that they do, giving up NAME.old if that helps; NoSpace with the numbers if not.
+ * Then opens the new file, which target_fd() gives. */
+int target_begin(Target *target, Report *report, uint64_t size);
+int target_fd(const Target *target);
+/* What a failed write to target_fd() means for a person. */
+int target_write_failed(Target *target, Report *report, int error);
+
+/* A segment boundary that must be found again in what was written. */
+typedef struct TargetMark {
+        uint64_t offset;
+        uint8_t magic[4];
+} TargetMark;
+
+/* Syncs, reads back size and marks, and puts the new image in the place of the old one. */
+int target_commit(Target *target, Report *report, uint64_t size, const TargetMark *marks,
+                  size_t n_marks);

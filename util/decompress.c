@@ -97,7 +97,8 @@ static int decode(void *decoder, turn_t turn, const void *data, size_t size, siz
         Turn t = { .in = data, .in_end = (const uint8_t *) data + size };
         int r;
 
-        guess = MAX_OF(MIN_OF(guess, max), (size_t) 4096);
+        guess = MIN_OF(guess, max);
+        guess = MAX_OF(guess, (size_t) 4096);
         for (;;) {
                 const uint8_t *before = t.in;
                 size_t n_before = n;

@@ -12,6 +12,7 @@ last was seen, and is ended there. A pattern of failure, the end of QEMU or the 
 otherwise.
 """
 
+import codecs
 import os
 import re
 import select
@@ -23,7 +24,7 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[c=>78]|[\r\0
 MARKS = {
     "kernel": r"Linux version \d",
     "systemd": r"systemd\[1\]: systemd .* running in system mode",
-    "switch-root": r"systemd\[1\]: Switching root",
+    "switch-root": r"Switching root|Starting (initrd-switch-root\.service|Switch Root)",
     "root": r"ROOT-OK",
 }
 # After these nothing good comes any more.
@@ -92,6 +93,7 @@ class _Session:
         self.marks = {name: re.compile(pattern) for name, pattern in MARKS.items()}
         self.log = log
         self.result = Result()
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.partial = ""
         self.unanswered = ""
 
@@ -113,7 +115,7 @@ class _Session:
 
     def data(self, data, now):
         """Takes what came from the console. True when the boot is decided."""
-        text = data.decode("utf-8", "replace")
+        text = self.decoder.decode(data)
         *lines, self.partial = (self.partial + text).split("\n")
         if self.answers:
             self.unanswered += text

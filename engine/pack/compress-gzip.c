@@ -81,15 +81,14 @@ int gzip_compress(int level, const void *data, size_t size, char **ret, size_t *
         return 0;
 }
 
-int gzip_decode(const void *data, size_t size, decode_sink_t sink,
-                void *userdata, size_t *ret_consumed) {
+int gzip_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
+                size_t *ret_consumed) {
         _cleanup_(inflate_endp) z_stream s = {};
         _cleanup_free_ uint8_t *buffer = NULL;
         size_t left = size;
         int r, status;
 
-        if (size > FLAGS_OFFSET &&
-            (((const uint8_t *) data)[FLAGS_OFFSET] & ~FLAGS_KERNEL) != 0)
+        if (size > FLAGS_OFFSET && (((const uint8_t *) data)[FLAGS_OFFSET] & ~FLAGS_KERNEL) != 0)
                 return -EOPNOTSUPP;
         r = inflateInit2(&s, WINDOW_BITS_GZIP);
         if (r != Z_OK)

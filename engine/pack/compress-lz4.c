@@ -9,8 +9,8 @@
  *
  * Nothing says where it ends. The kernel reads on as long as there is something: it stops at the
  * end of the image, or (since July 2021) at four NUL bytes where a size should be, and takes
- * anything else for a block. So at least four NUL bytes must follow, see compression_padding(). The magic
- * where a size should be begins another stream, which is then part of this one.
+ * anything else for a block. So at least four NUL bytes must follow, see compression_padding().
+ * The magic where a size should be begins another stream, which is then part of this one.
  *
  * There is no check sum either.
  */
@@ -73,8 +73,8 @@ int lz4_compress(int level, const void *data, size_t size, char **ret, size_t *r
         return 0;
 }
 
-int lz4_decode(const void *data, size_t size, decode_sink_t sink,
-               void *userdata, size_t *ret_consumed) {
+int lz4_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
+               size_t *ret_consumed) {
         _cleanup_free_ char *buffer = NULL;
         const char *p = data;
         size_t left = size;

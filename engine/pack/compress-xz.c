@@ -120,8 +120,7 @@ int xz_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
         _cleanup_(lzma_end) lzma_stream s = LZMA_STREAM_INIT;
         lzma_ret r;
 
-        if (size > CHECK_OFFSET &&
-            memcmp(data, "\xfd" "7zXZ\0", 6) == 0 &&
+        if (size > CHECK_OFFSET && memcmp(data, "\xfd" "7zXZ\0", 6) == 0 &&
             ((const uint8_t *) data)[CHECK_OFFSET] > CHECK_KERNEL_MAX)
                 return -EOPNOTSUPP;
         r = lzma_stream_decoder(&s, DECODE_MEMORY_MAX, LZMA_TELL_UNSUPPORTED_CHECK);
@@ -130,8 +129,8 @@ int xz_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
         return run(&s, data, size, sink, userdata, ret_consumed);
 }
 
-int lzma_decode(const void *data, size_t size, decode_sink_t sink,
-                void *userdata, size_t *ret_consumed) {
+int lzma_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
+                size_t *ret_consumed) {
         _cleanup_(lzma_end) lzma_stream s = LZMA_STREAM_INIT;
         lzma_ret r;
 

@@ -4,8 +4,9 @@
 /*
  * One compressed segment as the kernel's decompressors take it. What they do not take is never
  * made: an xz check other than CRC32, a zstd window over 128 MiB, lz4 frames (only its legacy
- * format). The same input at the same level gives the same bytes on every machine, however many
- * threads there are. Sources: the kernel's lib/decompress_*.c, Documentation/driver-api/early-userspace.
+ * format). The same input at the same level gives the same bytes, however many threads there are;
+ * on another machine too, where it has the same versions of the libraries.
+ * Sources: the kernel's lib/decompress_*.c, Documentation/driver-api/early-userspace.
  */
 
 #include "describe/config.h"
@@ -15,7 +16,8 @@
  * compressor. COMPRESSION_NONE copies. -ENOMEM. */
 int compress_buffer(Compression compression, int level, const void *data, size_t size, char **ret,
                     size_t *ret_size);
-/* How many NUL bytes must stand behind a segment at least, if it is not the last in an image. */
+/* How many NUL bytes must stand behind a segment at least, if it is not the last in an image: 4
+ * for lz4 (with 3 the kernel fails, "Decoding failed"), else none. */
 size_t compression_padding(Compression c);
 
 /* What the bytes at the start of a segment are: also bzip2, lzma and lzo, which initrdd itself
@@ -47,7 +49,8 @@ typedef int (*decode_sink_t)(void *userdata, const void *data, size_t size);
  * Decodes the one compressed stream that starts at `data`, keeping to the kernel's limits. Memory
  * stays bounded whatever the input claims. Gives how many bytes of input the stream took, so that
  * the caller can go on behind it. -EBADMSG on broken input, -ENODATA where it is cut short,
- * -EOPNOTSUPP for what this build can't decode (DECODER_CPIO is the caller's own business) or the kernel would refuse.
+ * -EOPNOTSUPP for what this build can't decode (DECODER_CPIO is the caller's own business) or the
+ * kernel would refuse.
  */
 int decode_stream(Decoder decoder, const void *data, size_t size, decode_sink_t sink,
                   void *userdata, size_t *ret_consumed);

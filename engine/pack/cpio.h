@@ -6,10 +6,14 @@
  * Source: Documentation/driver-api/early-userspace/buffer-format.rst, init/initramfs.c.
  *
  * An entry is, in this order:
- *   1. a header of 110 bytes: "070701" and 13 numbers of 8 upper-case hexadecimal digits: ino, mode, uid, gid, nlink,
- *      mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check;
+ *   1. a header of 110 bytes: "070701" and 13 numbers of 8 upper-case hexadecimal digits: ino,
+ *      mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize,
+ *      check;
  *   2. the name and a NUL byte, filled with NUL to a multiple of 4;
  *   3. the content (of a link its target), filled with NUL to a multiple of 4.
+ * Both an archive that is not compressed and whatever stands behind it (compressed or not) begin at
+ * a multiple of 4 in an image: else "invalid magic at start of compressed archive" or "broken
+ * padding", and the rest is lost.
  * "TRAILER!!!" as a name ends an archive and makes the kernel forget its hard links. "070702" is
  * the same with a sum of the content's bytes in check.
  */

@@ -197,7 +197,7 @@ static void test_xz_dictionary(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_free_ char *in = sample(cases[i].size), *out = NULL;
+                _cleanup_free_ char *in = calloc(1, cases[i].size), *out = NULL;
                 lzma_filter filters[LZMA_FILTERS_MAX + 1];
                 lzma_block block = { .check = LZMA_CHECK_CRC32, .filters = filters };
                 size_t size;

@@ -11,7 +11,11 @@
  * (ConfigInvalid) with file and line, since a module that lost a line makes an image that does not
  * boot. In a value, a leading "-" makes an entry optional, and "a|b|c" lists alternatives of which
  * the first that exists is taken. Entries are separated by white space; "…" quotes. `%v` is the
- * kernel's version, `%D` is /usr/lib/initrdd.
+ * kernel's version, `%D` is /usr/lib/initrdd, `%%` a percent sign.
+ *
+ * Paths here are simplified, absolute and without ".." (or begin with %D), but not yet expanded:
+ * %v, %D and %% are still in them, in names and in Text=. Of alternatives with a destination,
+ * "a|b:DESTINATION", the destination goes with each.
  */
 
 #include <sys/types.h>
@@ -34,7 +38,8 @@ typedef enum ContentType {
         CONTENT_DIRECTORY, /* Directory=PATH[:MODE]: an empty directory; octal, default 0755 */
         CONTENT_SYMLINK, /* Symlink=PATH:TARGET */
         CONTENT_TEXT, /* Text=PATH[:MODE] CONTENT: a file with this content; one entry a line; C
-                       * escapes; a line break is added at the end unless CONTENT is empty */
+                       * escapes (and \\s for a space); it may stand in "…"; a line break is added
+                       * at the end unless there is one or CONTENT is empty */
         CONTENT_UNIT, /* Unit=NAME: a unit with its vendor drop-ins, its programs, and its links
                        * in *.wants/ and *.requires/ */
         CONTENT_ENABLE, /* Enable=UNIT:TARGET: a link TARGET.wants/UNIT (TARGET may end in
@@ -54,9 +59,11 @@ ContentType content_type_from_string(const char *s);
 typedef struct Content {
         ContentType type;
         bool optional;
-        char **alternatives; /* at least one */
-        char *destination; /* where the key takes one (DESTINATION, TARGET), or NULL */
-        char *text; /* Text=: unescaped content */
+        char **alternatives; /* at least one; exactly one of Directory, Symlink, Text and Mask */
+        char *destination; /* where the key takes one (DESTINATION, TARGET), or NULL; that of File
+                            * ends in "/" if it is a directory to put the source in */
+        char *text; /* Text=: the whole content, line break at the end included; "" if there is
+                     * none; never NULL there */
         mode_t mode; /* where the key takes one, or (mode_t) -1 */
         char *path; /* the file that says so */
         unsigned line;
@@ -86,22 +93,29 @@ typedef struct DriverRule {
         unsigned line;
 } DriverRule;
 
+typedef struct ModuleOrigin {
+        char *path;
+        unsigned line;
+} ModuleOrigin;
+
 typedef struct Module {
         char *name; /* of the file, without .module */
         char *path; /* the main file */
         char *description;
         char **requires; /* Requires=: modules that must be in the image too */
+        ModuleOrigin *requires_from; /* where each of these stands, in the same order */
         char **wants; /* Wants=: modules that are in it if their content is there */
         char **conflicts; /* Conflicts= */
         char **needed; /* Needed=: tags of facts, wildcards allowed; empty: only by name */
         bool modes[_MODE_MAX]; /* Modes=: in which it may be chosen by facts; default all */
+        bool modes_said;
         bool always; /* Always=yes: part of every image (base, udev…) */
         char *fragment; /* Fragment=: modules with the same are packed together; default name */
         Content *contents;
         size_t n_contents;
         DriverRule *drivers;
         size_t n_drivers;
-        XXH128_hash_t hash; /* of everything above but the paths: the definition */
+        XXH128_hash_t hash; /* of everything above but where it was said: the definition */
 } Module;
 
 /* Every module that there is and isn't masked, by name. */
@@ -115,7 +129,8 @@ Modules *modules_free(Modules *modules);
 DEFINE_CLEANUP_FUNC(Modules *, modules_free);
 const Module *modules_find(const Modules *modules, const char *name);
 
-/* One file from text, for tests and fuzzing; drop-ins are parsed onto the same Module. */
+/* One file from text, for tests and fuzzing; drop-ins are parsed onto the same Module. The hash is
+ * of what it is then. 0, or an error with a failure in the report, and the Module is of no use. */
 int module_parse(Module *module, Report *report, const char *path, const char *text, size_t size);
 int module_new(Module **ret, const char *name);
 Module *module_free(Module *module);

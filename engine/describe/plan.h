@@ -6,9 +6,14 @@
  *
  * In: every module with Always=; those that the profile names; in generic mode those with a
  * Needed=, in host and strict mode those of which a tag matches the facts; and what these require
- * or want. Out: what the profile leaves out (a failure when something needs it), and of two that
- * conflict the one that was not asked for. Required modules come before those that require them,
- * else by name.
+ * or want. With generic facts there is nothing that host and strict could match: as in generic mode
+ * then, only Modes= is still held against the profile's mode.
+ *
+ * Out: what the profile leaves out (a failure when something requires it), and of two that conflict
+ * the one with less claim: named by the profile, then always or by a fact, then generic, then
+ * wanted; what is required has its requirer's claim. With equal claims the two upper are a failure,
+ * of the two lower the first by name stays. What is only wanted is left out with what it requires.
+ * Required modules come before those that require them, else by name.
  */
 
 #include "describe/config.h"
@@ -29,8 +34,9 @@ typedef struct PlanItem {
         const Module *module; /* borrowed from the Modules */
         PlanReason reason;
         char *detail;
-        /* A module that is only wanted, or there because the image is generic, is left out when
-         * something mandatory of it is missing; one that is asked for is then a failure. */
+        /* A module that is only wanted, or there because the image is generic, or required by none
+         * but such, is left out (plan_drop()) when something mandatory of it is missing; one that
+         * is asked for is then a failure. */
         bool droppable;
 } PlanItem;
 
@@ -44,5 +50,13 @@ int plan_new(Plan **ret, const Modules *modules, const Profile *profile, const F
 Plan *plan_free(Plan *plan);
 DEFINE_CLEANUP_FUNC(Plan *, plan_free);
 
-/* "always", "profile", "fact fs:ext4", "generic", "required by lvm". The caller frees. */
+/* Takes an item out, which must be droppable, and every one that requires it. The order of the rest
+ * stays; those taken out all come from `index` on, since what is required comes first. 0 or
+ * -ENOMEM. */
+int plan_drop(Plan *plan, size_t index);
+
+/* NULL when it isn't in the plan. */
+const PlanItem *plan_find(const Plan *plan, const char *name);
+
+/* "always", "profile", "fact fs:ext4", "generic", "required by lvm", "wanted by lvm". The caller frees. */
 int plan_item_describe(const PlanItem *item, char **ret);

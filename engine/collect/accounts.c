@@ -242,6 +242,13 @@ static int write_accounts(Accounts *a, char *const *users, char *const *groups, 
         return r;
 }
 
+/* What was written is only there after this; an earlier error stays. */
+static int close_text(FILE *f, int r) {
+        if (f && fclose(f) != 0 && r >= 0)
+                return -ENOMEM;
+        return r;
+}
+
 int collect_accounts(Collector *c, char *const *users, char *const *groups, const Profile *profile,
                      Collection **ret) {
         _cleanup_(collection_freep) Collection *out = NULL;
@@ -262,9 +269,9 @@ int collect_accounts(Collector *c, char *const *users, char *const *groups, cons
         a.group = open_memstream(&text[1], &size[1]);
         a.shadow = open_memstream(&text[2], &size[2]);
         r = a.passwd && a.group && a.shadow ? write_accounts(&a, users, groups, hash) : -ENOMEM;
-        if ((a.passwd && fclose(a.passwd) != 0) | (a.group && fclose(a.group) != 0) |
-            (a.shadow && fclose(a.shadow) != 0))
-                r = r < 0 ? r : -ENOMEM;
+        r = close_text(a.passwd, r);
+        r = close_text(a.group, r);
+        r = close_text(a.shadow, r);
         strv_free(a.groups);
 
         if (r >= 0)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "image/description.h"
-#include "pack/compress.h"
 #include "pack/cpio.h"
 #include "pack/pack.h"
 #include "string-util.h"
@@ -120,10 +119,9 @@ static int write_archive(CpioWriter *w, const char *json, const char *text, size
 
 int description_pack(const Fragments *fragments, const Plan *plan, const Profile *profile,
                      const Kernel *kernel, char **ret, size_t *ret_size) {
-        _cleanup_free_ char *json = NULL, *text = NULL, *packed = NULL;
-        size_t text_size, size, padded;
+        _cleanup_free_ char *json = NULL, *text = NULL;
         CpioWriter w = {};
-        char *p;
+        size_t text_size;
         int r;
 
         r = image_json(fragments, plan, profile, kernel, &json);
@@ -132,20 +130,8 @@ int description_pack(const Fragments *fragments, const Plan *plan, const Profile
         if (r >= 0)
                 r = write_archive(&w, json, text, text_size);
         if (r >= 0)
-                r = compress_buffer(profile->compression, profile->level, w.data, w.size, &packed,
-                                    &size);
+                r = segment_pack(profile->compression, profile->level, w.data, w.size, ret,
+                                 ret_size);
         cpio_writer_done(&w);
-        if (r < 0)
-                return r;
-
-        padded = ALIGN_TO(size + (profile->compression == COMPRESSION_LZ4 ? FRAGMENT_ALIGN : 0),
-                          (size_t) FRAGMENT_ALIGN);
-        p = realloc(packed, padded);
-        if (!p)
-                return -ENOMEM;
-        packed = p;
-        memset(p + size, 0, padded - size);
-        *ret = TAKE_PTR(packed);
-        *ret_size = padded;
-        return 0;
+        return r;
 }

@@ -176,6 +176,29 @@ static size_t padded_size(Compression compression, size_t size) {
         return ALIGN_TO(size, (size_t) FRAGMENT_ALIGN);
 }
 
+int segment_pack(Compression compression, int level, const char *raw, size_t raw_size, char **ret,
+                 size_t *ret_size) {
+        _cleanup_free_ char *packed = NULL;
+        size_t packed_size, size;
+        char *padded;
+        int r;
+
+        r = compress_buffer(compression, level, raw, raw_size, &packed, &packed_size);
+        if (r >= 0)
+                r = check_packed(compression, packed, packed_size, raw, raw_size);
+        if (r < 0)
+                return r;
+        size = padded_size(compression, packed_size);
+        padded = realloc(packed, size);
+        if (!padded)
+                return -ENOMEM;
+        packed = padded;
+        memset(packed + packed_size, 0, size - packed_size);
+        *ret = TAKE_PTR(packed);
+        *ret_size = size;
+        return 0;
+}
+
 /* The kernel looks for microcode before it can decompress anything. */
 static Compression fragment_compression(const Packer *p, const Fragment *f) {
         return f->scope == SCOPE_EARLY ? COMPRESSION_NONE : p->options.compression;
@@ -189,28 +212,16 @@ static int pack_fragment(Packer *p, Job *job) {
         _cleanup_free_ char *raw = NULL, *packed = NULL;
         Fragment *f = job->fragment;
         Compression compression = fragment_compression(p, f);
-        size_t raw_size, packed_size, size;
         int level = fragment_level(f, p->options.level), r;
-        char *padded;
+        size_t raw_size, size;
 
         r = fragment_archive(f, p->source, &raw, &raw_size, &job->path);
         if (r < 0)
                 return r;
         job->path = NULL;
-        r = compress_buffer(compression, level, raw, raw_size, &packed,
-                            &packed_size);
-        if (r >= 0)
-                r = check_packed(compression, packed, packed_size, raw, raw_size);
+        r = segment_pack(compression, level, raw, raw_size, &packed, &size);
         if (r < 0)
                 return r;
-
-        size = padded_size(compression, packed_size);
-        padded = realloc(packed, size);
-        if (!padded)
-                return -ENOMEM;
-        packed = padded;
-        memset(packed + packed_size, 0, size - packed_size);
-
         f->stored = (StoredFragment) {
                 .content = f->content,
                 .compression = compression,

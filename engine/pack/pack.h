@@ -35,6 +35,11 @@ DEFINE_CLEANUP_FUNC(Packer *, packer_free);
 int fragment_archive(const Fragment *fragment, Source *source, char **ret, size_t *ret_size,
                      const char **ret_path);
 
+/* Compresses an archive, decodes it again as the kernel would, compares, and pads it. The caller
+ * frees. -EBADMSG when it doesn't come out as it went in. */
+int segment_pack(Compression compression, int level, const char *raw, size_t raw_size, char **ret,
+                 size_t *ret_size);
+
 /* Segments are filled with zero bytes to a multiple of this, so that file systems that can share
  * blocks do, and so that the kernel finds what follows an lz4 segment. */
 #define FRAGMENT_ALIGN 4096

@@ -453,3 +453,36 @@ int store_remove_fragment(Store *store, const StoredFragment *f) {
                 return r;
         return unlinkat(store->fragments_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
+
+static int remove_leftovers(int dir_fd) {
+        _cleanup_(closedirp) DIR *d = NULL;
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        d = fdopendir(fd);
+        if (!d)
+                return -errno;
+        TAKE_FD(fd);
+        for (struct dirent *de; (de = readdir(d));)
+                if (strstr(de->d_name, ".tmp-") && unlinkat(dir_fd, de->d_name, 0) < 0 &&
+                    errno != ENOENT)
+                        return -errno;
+        return 0;
+}
+
+int store_remove_leftovers(Store *store) {
+        int r;
+
+        r = remove_leftovers(store->fd);
+        if (r >= 0)
+                r = remove_leftovers(store->fragments_fd);
+        for (StoreKind k = 0; k < _STORE_KIND_MAX && r >= 0; k++) {
+                _cleanup_close_ int fd = -EBADF;
+
+                fd = openat(store->fd, kinds[k], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                r = fd < 0 ? -errno : remove_leftovers(fd);
+        }
+        return r;
+}

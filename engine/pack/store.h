@@ -64,6 +64,8 @@ int store_each_fragment(Store *store,
                         int (*callback)(void *userdata, const StoredFragment *fragment),
                         void *userdata);
 int store_remove_fragment(Store *store, const StoredFragment *fragment);
+/* Temporary files of who was killed while writing. For who holds the lock exclusively. */
+int store_remove_leftovers(Store *store);
 
 /* 32 hexadecimal digits and a NUL. */
 void hash_to_string(XXH128_hash_t hash, char ret[static 33]);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A fragment is decoded, packed harder, decoded again and compared, and put beside the quick one
+ * under the same content: the store then offers both, and a build takes the better.
+ */
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "fd-util.h"
+#include "image/record.h"
+#include "pack/compress.h"
+#include "pack/pack.h"
+#include "recompress.h"
+#include "strmap.h"
+
+typedef struct Buffer {
+        char *data;
+        size_t size, max;
+} Buffer;
+
+static int append(void *userdata, const void *data, size_t size) {
+        Buffer *b = userdata;
+
+        if (size > b->max - b->size)
+                return -EBADMSG;
+        memcpy(b->data + b->size, data, size);
+        b->size += size;
+        return 0;
+}
+
+/* The archive in a stored fragment. The caller frees. */
+static int unpack(Store *store, const StoredFragment *f, char **ret) {
+        _cleanup_close_ int fd = -EBADF;
+        Buffer b = { .max = f->raw_size };
+        size_t consumed;
+        void *p;
+        int r;
+
+        fd = store_open_fragment(store, f);
+        if (fd < 0)
+                return fd;
+        p = mmap(NULL, f->size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+                return -errno;
+        b.data = malloc(f->raw_size ?: 1);
+        r = b.data ? decode_stream(compression_decoder(f->compression), p, f->size, append, &b,
+                                   &consumed)
+                   : -ENOMEM;
+        munmap(p, f->size);
+        if (r >= 0 && b.size != f->raw_size)
+                r = -EBADMSG;
+        if (r < 0) {
+                free(b.data);
+                return r;
+        }
+        *ret = b.data;
+        return 0;
+}
+
+static int recompress_one(Store *store, Report *report, const StoredFragment *f, int level) {
+        _cleanup_free_ char *raw = NULL, *packed = NULL;
+        StoredFragment better = *f, known;
+        size_t size;
+        int r;
+
+        if (f->compression == COMPRESSION_NONE || level <= f->level ||
+            store_find(store, f->content, f->compression, level, &known))
+                return 0;
+        r = unpack(store, f, &raw);
+        if (r == -ENOENT) /* damaged or gone: the next build packs it anew */
+                return 0;
+        better.level = level;
+        if (r >= 0)
+                r = segment_pack(f->compression, level, raw, f->raw_size, &packed, &size);
+        if (r >= 0)
+                r = store_put_fragment(store, &better, packed, size);
+        if (r < 0)
+                return report_fail(report, r == -ENOSPC ? FAILURE_NO_SPACE : FAILURE_BUILD_FAILED, r,
+                                   store_path(store), 0, "A fragment can't be packed harder: %s",
+                                   strerror(-r));
+        return 1;
+}
+
+static int load(Store *store, XXH128_hash_t key, ImageRecord **ret) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r;
+
+        r = store_get(store, STORE_IMAGES, key, &data, &size);
+        return r < 0 ? r : image_record_deserialize(data, size, ret);
+}
+
+int recompress(const char *path, Report *report, uint64_t *ret_n) {
+        _cleanup_(store_freep) Store *store = NULL;
+        _cleanup_free_ XXH128_hash_t *keys = NULL;
+        size_t n_keys;
+        uint64_t n = 0;
+        int r;
+
+        r = store_open(&store, report, path, STORE_SHARED);
+        if (r < 0)
+                return r;
+        r = store_keys(store, STORE_IMAGES, &keys, &n_keys);
+        if (r < 0)
+                return report_fail(report, FAILURE_BUILD_FAILED, r, path, 0,
+                                   "The store can't be read: %s", strerror(-r));
+        for (size_t i = 0; i < n_keys; i++) {
+                _cleanup_(image_record_freep) ImageRecord *record = NULL;
+
+                if (load(store, keys[i], &record) < 0)
+                        continue;
+                for (size_t k = 0; k < record->n_fragments && record->idle_level > 0; k++) {
+                        report_progress(report, STAGE_PACK,
+                                        (unsigned) (100 * (i * record->n_fragments + k) /
+                                                    (n_keys * record->n_fragments)),
+                                        record->kernel);
+                        r = recompress_one(store, report, &record->fragments[k],
+                                           record->idle_level);
+                        if (r < 0)
+                                return r;
+                        n += (uint64_t) r;
+                }
+        }
+        *ret_n = n;
+        return 0;
+}
+
+typedef struct Garbage {
+        Store *store;
+        Strmap contents, collections; /* that are needed; as hexadecimal digits */
+        StoredFragment *doomed;
+        size_t n_doomed, allocated;
+        uint64_t bytes;
+} Garbage;
+
+static int remember(Strmap *map, XXH128_hash_t hash) {
+        char hex[33];
+        int r;
+
+        hash_to_string(hash, hex);
+        r = strmap_put(map, hex, NULL);
+        return r == -EEXIST ? 0 : r;
+}
+
+static bool remembered(const Strmap *map, XXH128_hash_t hash) {
+        char hex[33];
+
+        hash_to_string(hash, hex);
+        return strmap_contains(map, hex);
+}
+
+/* What the images on record are made of. */
+static int mark(Garbage *g) {
+        _cleanup_free_ XXH128_hash_t *keys = NULL;
+        size_t n_keys;
+        int r;
+
+        r = store_keys(g->store, STORE_IMAGES, &keys, &n_keys);
+        for (size_t i = 0; i < n_keys && r >= 0; i++) {
+                _cleanup_(image_record_freep) ImageRecord *record = NULL;
+                struct stat st;
+
+                r = load(g->store, keys[i], &record);
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0 || lstat(record->output, &st) < 0 || !image_record_is(record, &st)) {
+                        r = store_remove(g->store, STORE_IMAGES, keys[i]);
+                        continue;
+                }
+                for (size_t k = 0; k < record->n_fragments && r >= 0; k++)
+                        r = remember(&g->contents, record->fragments[k].content);
+                for (size_t k = 0; k < record->n_collections && r >= 0; k++)
+                        r = remember(&g->collections, record->collections[k]);
+        }
+        return r;
+}
+
+static int doom(void *userdata, const StoredFragment *f) {
+        Garbage *g = userdata;
+
+        if (remembered(&g->contents, f->content))
+                return 0;
+        if (!GREEDY_REALLOC(g->doomed, g->allocated, g->n_doomed + 1))
+                return -ENOMEM;
+        g->doomed[g->n_doomed++] = *f;
+        return 0;
+}
+
+static int sweep(Garbage *g) {
+        _cleanup_free_ XXH128_hash_t *keys = NULL;
+        size_t n_keys;
+        int r;
+
+        r = store_each_fragment(g->store, doom, g);
+        for (size_t i = 0; i < g->n_doomed && r >= 0; i++) {
+                r = store_remove_fragment(g->store, &g->doomed[i]);
+                g->bytes += g->doomed[i].size;
+        }
+        if (r >= 0)
+                r = store_keys(g->store, STORE_COLLECTIONS, &keys, &n_keys);
+        for (size_t i = 0; i < n_keys && r >= 0; i++)
+                if (!remembered(&g->collections, keys[i]))
+                        r = store_remove(g->store, STORE_COLLECTIONS, keys[i]);
+        return r < 0 ? r : store_remove_leftovers(g->store);
+}
+
+int collect_garbage(const char *path, Report *report, uint64_t *ret_bytes) {
+        _cleanup_(store_freep) Store *store = NULL;
+        Garbage g = {};
+        int r;
+
+        r = store_open(&store, report, path, STORE_EXCLUSIVE);
+        if (r < 0)
+                return r;
+        g.store = store;
+        r = mark(&g);
+        if (r >= 0)
+                r = sweep(&g);
+        strmap_done(&g.contents);
+        strmap_done(&g.collections);
+        free(g.doomed);
+        if (r < 0)
+                return report_fail(report, FAILURE_BUILD_FAILED, r, path, 0,
+                                   "The store can't be cleaned: %s", strerror(-r));
+        *ret_bytes = g.bytes;
+        return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What a machine does with its idle time: pack harder what its images are made of, for the next
+ * build that has something else to change; and throw away what no image is made of any more. */
+
+#include "report.h"
+
+/* Packs the fragments of every image on record at its idle level. Gives how many there were. */
+int recompress(const char *store_path, Report *report, uint64_t *ret_n);
+
+/* Removes what no image on record is made of; records of images that are gone or were replaced by
+ * somebody else go first. Gives what was freed, in bytes. */
+int collect_garbage(const char *store_path, Report *report, uint64_t *ret_bytes);

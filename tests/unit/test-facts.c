@@ -599,6 +599,28 @@ static void test_console(void **state) {
         check_all(cases, ELEMENTSOF(cases));
 }
 
+/* Through a Source it is the same machine. */
+static void test_source(void **state) {
+        _cleanup_recorded_ Recorded m = {};
+        _cleanup_(source_freep) Source *source = NULL;
+        _cleanup_(facts_freep) Facts *facts = NULL;
+        _cleanup_(report_done) Report report = {};
+
+        recorded_new(&m);
+        recorded_add(&m, LVM_LUKS_MD);
+        assert_int_equal(source_new(&source, m.root), 0);
+        assert_int_equal(facts_new_host(source, &report, &facts), 0);
+        assert_true(facts_match(facts, "block:md"));
+        /* Which machine this one is does not get into facts of another. */
+        assert_null(facts->machine);
+
+        /* A root that is no directory can't be looked at. */
+        facts_freep(&facts);
+        facts = NULL;
+        assert_int_equal(facts_new_recorded("/dev/null", &report, &facts), -ENOTDIR);
+        assert_int_equal(report.failure.kind, FAILURE_INCOMPLETE);
+}
+
 static void test_match(void **state) {
         static const struct {
                 const char *tag;
@@ -716,7 +738,8 @@ int main(void) {
                 cmocka_unit_test(test_resume),     cmocka_unit_test(test_failures),
                 cmocka_unit_test(test_corrupt),    cmocka_unit_test(test_only_ancestors),
                 cmocka_unit_test(test_superblock), cmocka_unit_test(test_hardware),
-                cmocka_unit_test(test_console),    cmocka_unit_test(test_match),
+                cmocka_unit_test(test_console),    cmocka_unit_test(test_source),
+                cmocka_unit_test(test_match),
                 cmocka_unit_test(test_json),       cmocka_unit_test(test_json_strict),
         };
 

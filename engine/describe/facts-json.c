@@ -152,14 +152,28 @@ static int read_strv(const Reader *reader, json_t *o, const char *key, bool sort
         return 0;
 }
 
+/* Text of the file in a message: one line, whatever it is. Cut rather than without memory. */
+typedef char Excerpt[128];
+
+static const char *excerpt(Excerpt buffer, const char *text) {
+        size_t n = 0;
+
+        for (; text[n] && n < sizeof(Excerpt) - 1; n++)
+                buffer[n] = (unsigned char) text[n] < ' ' || text[n] == 0x7f ? '?' : text[n];
+        buffer[n] = '\0';
+        return buffer;
+}
+
 static void warn_unknown(const Reader *reader, json_t *o, const char *const *known) {
         const char *key;
+        Excerpt name;
         json_t *value;
 
         json_object_foreach(o, key, value)
                 if (!strv_contains((char *const *) known, key))
                         report_warn(reader->report, reader->path, 0,
-                                    "The key \"%s\" is not known and was ignored", key);
+                                    "The key \"%s\" is not known and was ignored",
+                                    excerpt(name, key));
 }
 
 static int read_mounts(const Reader *reader, json_t *o, Facts *facts) {
@@ -188,8 +202,8 @@ static int read_mounts(const Reader *reader, json_t *o, Facts *facts) {
                     (r = read_strv(reader, item, "devices", false, &m->devices)) < 0)
                         return r;
                 if (!m->where || !m->what || !m->type)
-                        return wrong_type(reader, "mounts",
-                                          "a list of objects with \"where\", \"what\" and \"type\"");
+                        return wrong_type(reader, "mounts", "a list of objects with \"where\", "
+                                                            "\"what\" and \"type\"");
                 warn_unknown(reader, item, known);
         }
         return 0;
@@ -223,13 +237,14 @@ int facts_from_json(const char *text, size_t size, Report *report, const char *p
         _cleanup_(facts_freep) Facts *facts = NULL;
         _cleanup_json_ json_t *o = NULL;
         json_error_t error;
+        Excerpt why;
         int r;
 
         o = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
         if (!o)
                 return report_fail(report, FAILURE_CONFIG_INVALID, -EINVAL, path,
                                    error.line > 0 ? (unsigned) error.line : 0, "Not JSON: %s",
-                                   error.text);
+                                   excerpt(why, error.text));
         if (!json_is_object(o))
                 return report_fail(report, FAILURE_CONFIG_INVALID, -EINVAL, path, 0,
                                    "Facts are a JSON object, this is something else");

@@ -47,7 +47,7 @@ typedef struct Facts {
         char *machine; /* uname -m of the machine, or NULL */
         /* "intel" or "amd" with the CPU's family, model and stepping in hexadecimal, or NULL.
          * "intel:06-55-04" is the file intel-ucode/06-55-04. "amd:19-11-01" is the file of the
-         * family, amd-ucode/microcode_amd_fam19h.bin; below family 15 amd-ucode/microcode_amd.bin. */
+         * family, amd-ucode/microcode_amd_fam19h.bin; below 15 it is amd-ucode/microcode_amd.bin. */
         char *microcode;
 } Facts;
 
@@ -62,7 +62,8 @@ DEFINE_CLEANUP_FUNC(Facts *, facts_free);
 /* Whether a tag, or a glob of tags, is there. Always true of generic facts. */
 bool facts_match(const Facts *facts, const char *tag);
 
-/* JSON as `initrdctl facts --json` writes it; ends in a line break; keys sorted. The caller frees. */
+/* JSON as `initrdctl facts --json` writes it; ends in a line break; keys sorted. The caller
+ * frees. */
 int facts_to_json(const Facts *facts, char **ret);
 /* And back. `path` is for messages. A failure is ConfigInvalid; a key that is not known a warning. */
 int facts_from_json(const char *text, size_t size, Report *report, const char *path, Facts **ret);

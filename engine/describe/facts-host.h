@@ -57,12 +57,20 @@ const char *host_cmdline(const Host *h, const char *key);
 /* facts-mount.c */
 /* Finds what the initramfs mounts. Fails when nobody can tell where the root is stored. */
 int host_find_mounts(Host *h);
-/* Appends what the file system that holds `path` is stored on. 1, or 0 when on nothing that can be
- * brought up. */
-int host_walk_path(Host *h, const char *path, char ***devices, unsigned depth);
 /* Records a mount; takes `devices`, also on failure. */
 int host_add_mount(Host *h, const char *where, const char *what, const char *type,
                    const char *options, char **devices);
+
+/* facts-filesystem.c: what one is stored on, appended to `devices`. 1, or 0 when on nothing that
+ * could be brought up. */
+int filesystem_walk(Host *h, struct libmnt_fs *fs, char ***devices, unsigned depth);
+/* Given the device, or for some types several with colons between them. */
+int filesystem_walk_source(Host *h, const char *source, const char *type, char ***devices,
+                           unsigned depth);
+/* The file system that holds `path`. */
+int host_walk_path(Host *h, const char *path, char ***devices, unsigned depth);
+bool filesystem_is_network(const char *type) _pure_;
+int filesystem_tag(Host *h, const char *type);
 
 /* facts-device.c: block devices by their kernel names, as sysfs writes them. */
 int block_from_devno(const Host *h, dev_t devno, char **ret);

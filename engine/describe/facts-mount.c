@@ -1,53 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What the initramfs mounts, and what each of those is stored on.
+ * What the initramfs mounts: "/", "/usr" where that is a file system of its own, and the lines of
+ * fstab that are marked x-initrd.mount.
  *
- * Mounted are "/", "/usr" where that is a file system of its own, and the lines of fstab that are
- * marked x-initrd.mount. What is mounted now tells the type and the devices; fstab tells how a
- * person calls it and with which options, and stands in where nothing is mounted: in the chroot of
- * an installer.
+ * What is mounted now tells the type and the devices; fstab tells how a person calls it and with
+ * which options, and stands in where nothing is mounted: in the chroot of an installer.
  *
- * From a mount there are several ways down, by the type of the file system:
- *
- *   most            the number in mountinfo is a block device
- *   btrfs           the number is made up; /sys/fs/btrfs/UUID/devices has all of them
- *   bcachefs        the source is "/dev/a:/dev/b"
- *   overlay         what its lower and upper directories are stored on
- *   nfs, cifs …     the network
- *   zfs             known to its own tools only
- *   tmpfs           nothing; /usr may hold the system then, or /run/systemd/volatile-root names
- *                   what lies under the root that systemd.volatile= made
- *
- * When all of them lead nowhere, fstab and root= on the kernel command line are asked, and last
- * the answer is a failure: an image for an unknown root would be one that does not boot.
+ * A root that lasts no longer than this boot has another below it. It is looked for in this order:
+ * /run/systemd/volatile-root, where systemd.volatile= leaves what it covered; fstab; root= on the
+ * kernel command line. A root in memory with a /usr on disk is one that is made anew at each boot.
+ * When all lead nowhere the answer is a failure: an image for an unknown root would be one that
+ * does not boot.
  */
 
-#include <fcntl.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
-
 #include "facts-host.h"
-#include "fd-util.h"
-#include "path-util.h"
 #include "string-util.h"
-
-static bool type_is_network(const char *type) {
-        static const char *const types[] = {
-                "nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "ocfs2", "gfs2", "fuse.sshfs",
-                "fuse.glusterfs", NULL,
-        };
-
-        return strv_contains((char *const *) types, type);
-}
-
-/* NFSv4 is the same driver and the same program as NFSv3; mountinfo alone tells them apart. */
-static int tag_type(Host *h, const char *type) {
-        int r;
-
-        r = host_tag(h, "fs:%s", streq(type, "nfs4") ? "nfs" : type);
-        return r >= 0 && type_is_network(type) ? host_tag(h, "net") : r;
-}
 
 int host_add_mount(Host *h, const char *where, const char *what, const char *type,
                    const char *options, char **devices) {
@@ -67,152 +35,6 @@ int host_add_mount(Host *h, const char *where, const char *what, const char *typ
         }
         facts->mounts[facts->n_mounts++] = m;
         return 0;
-}
-
-/* The members of a btrfs that has `name` among them; with one only, it is an ordinary device. */
-static int walk_btrfs(Host *h, const char *name, char ***devices, unsigned depth) {
-        _cleanup_strv_free_ char **all = NULL;
-        int r;
-
-        r = host_list(h, "/sys/fs/btrfs", &all);
-        if (r == -ENOMEM)
-                return r;
-        STRV_FOREACH(uuid, all) {
-                _cleanup_strv_free_ char **members = NULL;
-                _cleanup_free_ char *path = NULL;
-
-                if (str_printf(&path, "/sys/fs/btrfs/%s/devices", *uuid) < 0)
-                        return -ENOMEM;
-                r = host_list(h, path, &members);
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0 || !strv_contains(members, name))
-                        continue;
-                if (strv_length(members) > 1 && (r = host_tag(h, "block:btrfs-multi")) < 0)
-                        return r;
-                STRV_FOREACH(member, members) {
-                        r = block_walk(h, *member, devices, depth + 1);
-                        if (r < 0)
-                                return r;
-                }
-                return 1;
-        }
-        r = block_walk(h, name, devices, depth + 1);
-        return r < 0 ? r : 1;
-}
-
-/* A device or, with colons between them, several. */
-static int walk_source(Host *h, const char *source, const char *type, char ***devices,
-                       unsigned depth) {
-        _cleanup_strv_free_ char **specs = NULL;
-        int r;
-
-        if (!source || !block_spec_is_device(source))
-                return 0;
-        if (streq(type, "bcachefs"))
-                r = strv_split(&specs, source, ":");
-        else
-                r = strv_extend(&specs, source);
-        if (r < 0)
-                return r;
-        STRV_FOREACH(spec, specs) {
-                _cleanup_free_ char *name = NULL;
-
-                r = block_from_spec(h, *spec, &name);
-                if (r < 0)
-                        return r;
-                if (streq(type, "btrfs"))
-                        r = walk_btrfs(h, name, devices, depth);
-                else
-                        r = block_walk(h, name, devices, depth + 1);
-                if (r < 0)
-                        return r;
-        }
-        return 1;
-}
-
-static int walk_overlay(Host *h, struct libmnt_fs *fs, char ***devices, unsigned depth) {
-        static const char *const options[] = { "lowerdir", "upperdir" };
-        int found = 0;
-
-        for (size_t i = 0; i < ELEMENTSOF(options); i++) {
-                _cleanup_strv_free_ char **paths = NULL;
-                _cleanup_free_ char *value = NULL;
-                char *start;
-                size_t size;
-                int r;
-
-                if (mnt_fs_get_option(fs, options[i], &start, &size) != 0 || !start)
-                        continue;
-                value = strndup(start, size);
-                if (!value || strv_split(&paths, value, ":") < 0)
-                        return -ENOMEM;
-                STRV_FOREACH(path, paths) {
-                        r = host_walk_path(h, *path, devices, depth + 1);
-                        if (r == -ENOMEM)
-                                return r;
-                        found |= r > 0;
-                }
-        }
-        return found;
-}
-
-/* 1: found what it is stored on; 0: on nothing that could be brought up. */
-static int walk_fs(Host *h, struct libmnt_fs *fs, char ***devices, unsigned depth) {
-        const char *type = mnt_fs_get_fstype(fs), *source = mnt_fs_get_source(fs);
-        _cleanup_free_ char *name = NULL;
-        dev_t devno = mnt_fs_get_devno(fs);
-        int r;
-
-        if (!type || depth > HOST_DEPTH_MAX)
-                return 0;
-        r = tag_type(h, type);
-        if (r < 0)
-                return r;
-        if (type_is_network(type))
-                return 1;
-        if (streq(type, "overlay"))
-                return walk_overlay(h, fs, devices, depth);
-        if (streq(type, "virtiofs") || streq(type, "9p")) {
-                r = host_tag(h, "transport:virtio");
-                return r < 0 ? r : 1;
-        }
-        if (streq(type, "zfs")) {
-                report_warn(h->report, NULL, 0,
-                            "The disks of the ZFS pool of %s are known to ZFS only; add the "
-                            "drivers of their controllers to the profile in strict mode",
-                            source ? source : "this machine");
-                return 1;
-        }
-        if (major(devno) == 0)
-                return walk_source(h, source, type, devices, depth);
-        r = block_from_devno(h, devno, &name);
-        if (r >= 0)
-                r = block_walk(h, name, devices, depth + 1);
-        return r < 0 ? r : 1;
-}
-
-int host_walk_path(Host *h, const char *path, char ***devices, unsigned depth) {
-        struct libmnt_fs *fs, *best = NULL;
-        struct libmnt_iter *iter;
-        size_t length = 0;
-
-        if (depth > HOST_DEPTH_MAX)
-                return 0;
-        iter = mnt_new_iter(MNT_ITER_FORWARD);
-        if (!iter)
-                return -ENOMEM;
-        while (mnt_table_next_fs(h->mountinfo, iter, &fs) == 0) {
-                const char *target = mnt_fs_get_target(fs);
-
-                /* Of mounts on the same place the last one is on top. */
-                if (target && path_below(path, target) && strlen(target) >= length) {
-                        best = fs;
-                        length = strlen(target);
-                }
-        }
-        mnt_free_iter(iter);
-        return best ? walk_fs(h, best, devices, depth + 1) : 0;
 }
 
 static struct libmnt_fs *find_target(struct libmnt_table *table, const char *target,
@@ -248,10 +70,10 @@ static int walk_fstab(Host *h, struct libmnt_fs *fs, char **ret_type, char ***de
                 if (!known)
                         return -ENOMEM;
         }
-        r = tag_type(h, known);
+        r = filesystem_tag(h, known);
         if (r < 0)
                 return r;
-        r = type_is_network(known) ? 1 : walk_source(h, source, known, devices, 0);
+        r = filesystem_is_network(known) ? 1 : filesystem_walk_source(h, source, known, devices, 0);
         if (r >= 0)
                 *ret_type = TAKE_PTR(known);
         return r;
@@ -285,7 +107,7 @@ static int add(Host *h, const char *where, struct libmnt_fs *actual, struct libm
         if (actual) {
                 const char *t = mnt_fs_get_fstype(actual);
 
-                found = walk_fs(h, actual, &devices, 0);
+                found = filesystem_walk(h, actual, &devices, 0);
                 type = strdup(t ? t : "auto");
                 if (!type)
                         return -ENOMEM;
@@ -361,7 +183,7 @@ static int add_hidden_root(Host *h, struct libmnt_fs *line) {
         if (r < 0 || (r = block_walk(h, name, &devices, 0)) < 0)
                 return r == -ENOMEM ? r : 0;
         if ((r = block_content(h, name, &type, &uuid)) < 0 ||
-            (r = block_describe(h, name, &what)) < 0 || (type && (r = tag_type(h, type)) < 0))
+            (r = block_describe(h, name, &what)) < 0 || (type && (r = filesystem_tag(h, type)) < 0))
                 return r;
         r = host_add_mount(h, "/", what, type ? type : "auto", NULL, TAKE_PTR(devices));
         return r < 0 ? r : 1;

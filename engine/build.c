@@ -45,6 +45,7 @@ Build *build_free(Build *b) {
         if (!b)
                 return NULL;
         fragments_free(b->fragments);
+        strmap_done(&b->dropped);
         for (size_t i = 0; i < b->n_collections; i++)
                 collection_free(b->collections[i]);
         free(b->collections);
@@ -280,6 +281,17 @@ static int save_record(Build *b, const ImageRecord *record) {
         return r < 0 ? r : store_put(b->store, STORE_IMAGES, b->key, data, size);
 }
 
+bool build_has_record(Build *b) {
+        _cleanup_(image_record_freep) ImageRecord *record = NULL;
+
+        return load_record(b, &record) >= 0;
+}
+
+int build_output_path(const Build *b, char **ret) {
+        *ret = path_join(output_root(b), b->output);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int build_is_current(Build *b, ImageRecord **ret) {
         _cleanup_(image_record_freep) ImageRecord *record = NULL;
         _cleanup_free_ char *path = NULL;
@@ -288,8 +300,7 @@ int build_is_current(Build *b, ImageRecord **ret) {
 
         if (load_record(b, &record) < 0 || !XXH128_isEqual(record->facts, b->facts_hash))
                 return 0;
-        path = b->options->output ? strdup(b->output) : path_join(source_root(b->source), b->output);
-        if (!path)
+        if (build_output_path(b, &path) < 0)
                 return report_oom(b->report);
         if (lstat(path, &st) < 0 || !image_record_is(record, &st))
                 return 0;
@@ -441,7 +452,6 @@ static int collect_module(Build *b, const Module *module, bool droppable, Collec
 /* What the modules of an image add up to. */
 typedef struct Sum {
         char **users, **groups, **drivers, **load;
-        Strmap dropped; /* name of a module that can't be in the image → why; borrowed */
 } Sum;
 
 static void sum_done(Sum *s) {
@@ -449,7 +459,6 @@ static void sum_done(Sum *s) {
         strv_free(s->groups);
         strv_free(s->drivers);
         strv_free(s->load);
-        strmap_done(&s->dropped);
 }
 
 static int extend_all(char ***l, char *const *more) {
@@ -476,15 +485,15 @@ static int sum_add(Sum *s, const Collection *c) {
 }
 
 /* Why the module can't be in the image: because of itself, or of one that it requires. */
-static const char *why_dropped(const Sum *s, const Module *module, const Collection *shared,
+static const char *why_dropped(const Build *b, const Module *module, const Collection *shared,
                                const Collection *kernel) {
         if (shared && shared->missing)
                 return shared->missing;
         if (kernel && kernel->missing)
                 return kernel->missing;
         STRV_FOREACH(name, module->requires)
-                if (strmap_contains(&s->dropped, *name))
-                        return strmap_get(&s->dropped, *name);
+                if (strmap_contains(&b->dropped, *name))
+                        return strmap_get(&b->dropped, *name);
         return NULL;
 }
 
@@ -497,13 +506,13 @@ static int add_module(Build *b, Sum *sum, const PlanItem *item) {
         r = collect_module(b, module, item->droppable, &shared, &kernel);
         if (r < 0)
                 return r;
-        why = why_dropped(sum, module, shared, kernel);
+        why = why_dropped(b, module, shared, kernel);
         if (why) {
                 if (!item->droppable)
                         return report_fail(b->report, FAILURE_INCOMPLETE, -ENOPKG, module->path, 0,
                                            "Module %s requires one that can't be in the image: %s",
                                            module->name, why);
-                r = strmap_put(&sum->dropped, module->name, (void *) why);
+                r = strmap_put(&b->dropped, module->name, (void *) why);
                 return r < 0 ? report_oom(b->report) : 0;
         }
         if (shared) {
@@ -642,7 +651,7 @@ static int collect_all(Build *b, Sum *sum) {
 }
 
 int build_collect(Build *b) {
-        Sum sum = { .dropped = STRMAP_INIT(NULL) };
+        Sum sum = {};
         int r;
 
         r = collector_new(&b->collector, b->source, b->report, b->kernel, b->profile, b->facts);
@@ -682,13 +691,14 @@ static int make_record(Build *b, Target *target, ImageRecord **ret) {
         if (r <= 0)
                 return r < 0 ? r : -ENOENT;
         record->trace = TAKE_PTR(b->trace);
-        record->output = b->options->output ? strdup(b->output)
-                                            : path_join(source_root(b->source), b->output);
+        r = build_output_path(b, &record->output);
+        if (r < 0)
+                return r;
         record->kernel = strdup(b->kernel->version);
         record->profile = strdup(b->profile->name);
         record->fragments = calloc(b->fragments->n + 1, sizeof(StoredFragment));
         record->collections = calloc(b->n_collections + 1, sizeof(XXH128_hash_t));
-        if (!record->output || !record->kernel || !record->profile || !record->fragments ||
+        if (!record->kernel || !record->profile || !record->fragments ||
             !record->collections)
                 return -ENOMEM;
         image_record_set(record, &st);
@@ -756,6 +766,14 @@ static int fill_result(const Build *b, BuildResult *ret) {
                 r = str_printf(&name, "%s/%s", scope_to_string(f->scope), f->name);
                 if (r >= 0)
                         r = strv_extend(&ret->packed, name);
+        }
+        STRMAP_FOREACH(e, &b->dropped) {
+                char *sentence;
+
+                if (r >= 0)
+                        r = str_printf(&sentence, "%s: %s", e->key, (const char *) e->value);
+                if (r >= 0)
+                        r = strv_consume(&ret->left_out, sentence);
         }
         return r;
 }

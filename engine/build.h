@@ -49,6 +49,7 @@ typedef struct Build {
         XXH128_hash_t *keys; /* of the collections */
         size_t allocated_keys;
         Fragments *fragments;
+        Strmap dropped; /* name of a module that can't be in the image → why; borrowed */
         char *output; /* where the image goes, as the profile has it */
         XXH128_hash_t facts_hash, key; /* the key of the image's record */
         uint64_t n_drivers, n_files;
@@ -62,6 +63,10 @@ DEFINE_CLEANUP_FUNC(Build *, build_free);
  * that the image is what a build would make, and `ret` (may be NULL) is its record. */
 int build_open(Build *build);
 int build_is_current(Build *build, ImageRecord **ret);
+/* Whether there was ever a build of this image. */
+bool build_has_record(Build *build);
+/* The path of the image on the running system. The caller frees. */
+int build_output_path(const Build *build, char **ret);
 int build_plan(Build *build);
 int build_collect(Build *build);
 /* Packs, writes, checks, installs, and keeps the record. */

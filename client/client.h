@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the verbs of initrdctl share: the command line, and how to speak to a person. */
+
+#include "initrdd-failure.h"
+#include "macro.h"
+#include "report.h"
+
+typedef enum JsonMode { JSON_MODE_OFF, JSON_MODE_SHORT, JSON_MODE_PRETTY } JsonMode;
+
+/* The options, as they were given. NULL or false: not given. */
+extern const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
+extern char **arg_settings; /* KEY=VALUE for the profile, from --mode=, --compression=… */
+extern bool arg_force, arg_all, arg_best, arg_quiet, arg_legend;
+extern unsigned arg_threads;
+extern JsonMode arg_json;
+
+/* Every verb: `argv[0]` is its name. Returns the exit status. */
+int verb_build(int argc, char *argv[]);
+int verb_plan(int argc, char *argv[]);
+int verb_list(int argc, char *argv[]);
+int verb_modules(int argc, char *argv[]);
+int verb_facts(int argc, char *argv[]);
+int verb_kernels(int argc, char *argv[]);
+int verb_cat_config(int argc, char *argv[]);
+int verb_gc(int argc, char *argv[]);
+int verb_inspect(int argc, char *argv[]);
+int verb_files(int argc, char *argv[]);
+int verb_verify(int argc, char *argv[]);
+
+/* One line on standard error: "initrdctl: …". */
+void say(const char *format, ...) _printf_(1, 2);
+/* A failure as one line, "PATH:LINE: sentence.", and its exit status. */
+int say_failure(const Report *report);
+/* A Report whose warnings go to standard error. */
+#define REPORT_INIT ((Report) { .on_warning = say_warning })
+void say_warning(void *userdata, const char *path, unsigned line, const char *message);
+
+/* Whether standard error, or output, is a terminal that can do more than print lines. */
+bool terminal_is_capable(int fd);
+
+/* "52.3 MB", in units of 1000. */
+#define SIZE_TEXT_MAX 16
+const char *size_to_text(uint64_t bytes, char ret[static SIZE_TEXT_MAX]);
+
+/* Where the store is when --store= doesn't say: /var/cache/initrdd for root, else the user's own
+ * cache. The caller frees. */
+int default_store(char **ret);
+/* Our own data: $INITRDD_DATA_DIR, else ../lib/initrdd from this program. The caller frees. */
+int data_directory(char **ret);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* initrdctl: the command line, and the table of verbs. */
+
+#include <getopt.h>
+#include <locale.h>
+#include <stdio.h>
+
+#include "client.h"
+#include "string-util.h"
+
+const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
+char **arg_settings;
+bool arg_force, arg_all, arg_best, arg_quiet, arg_legend = true;
+unsigned arg_threads;
+JsonMode arg_json = JSON_MODE_OFF;
+
+typedef struct Verb {
+        const char *name;
+        int min, max; /* arguments; -1: any number */
+        const char *arguments;
+        const char *help;
+        int (*run)(int argc, char *argv[]);
+} Verb;
+
+static int verb_help(int argc, char *argv[]);
+
+static const Verb verbs[] = {
+        { "build", 0, -1, "[KERNEL…]", "Build images that are missing or stale", verb_build },
+        { "rebuild", 0, -1, "[KERNEL…|--all]", "Build in any case", verb_build },
+        { "plan", 0, 1, "[KERNEL]", "What a build would contain and why; writes nothing",
+          verb_plan },
+        { "list", 0, 0, "", "Images and their state", verb_list },
+        { "inspect", 1, 1, "IMAGE", "What an image is made of", verb_inspect },
+        { "files", 1, 1, "IMAGE", "The files of an image", verb_files },
+        { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify },
+        { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules },
+        { "facts", 0, 0, "", "What this machine needs of an image", verb_facts },
+        { "kernels", 0, 0, "", "Kernels, and whether they have an image", verb_kernels },
+        { "cat-config", 0, 0, "", "The configuration, merged as it is read", verb_cat_config },
+        { "gc", 0, 0, "", "Remove what no image needs from the store", verb_gc },
+        { "help", 0, 0, "", "This page", verb_help },
+};
+
+static int verb_help(int argc, char *argv[]) {
+        puts("initrdctl [OPTIONS…] COMMAND …\n\n"
+             "Build and look into the initramfs images of this machine.\n\nCommands:");
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                printf("  %-10s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+        puts("\nOptions:\n"
+             "     --root=DIR         Build for the system in DIR, with nothing of this one\n"
+             "     --kernel-dir=DIR   A kernel that is not below /lib/modules\n"
+             "     --output=FILE      Where the image goes\n"
+             "     --store=DIR        Where work is kept from one build to the next\n"
+             "     --profile=NAME     Which recipe (default)\n"
+             "     --mode=MODE        host, strict or generic\n"
+             "     --facts=FILE       What another machine needs, from its `initrdctl facts --json`\n"
+             "     --compression=ALG  zstd, xz, gzip, lz4 or none\n"
+             "     --level=N          How hard to compress\n"
+             "     --set=KEY=VALUE    Any key of a profile\n"
+             "     --best             Pack at the idle level at once\n"
+             "     --recompress       With gc: pack what images are made of at the idle level\n"
+             "     --force            Build also when nothing changed\n"
+             "     --all              All kernels\n"
+             "     --offline          Without the service (it is always so, as yet)\n"
+             "     --threads=N        How many fragments are packed at once\n"
+             "     --json=MODE        short, pretty or off\n"
+             "     --no-legend        Tables without their head\n"
+             "  -q --quiet            Only what goes wrong\n"
+             "  -h --help\n"
+             "     --version");
+        return EXIT_STATUS_DONE;
+}
+
+enum {
+        ARG_ROOT = 0x100,
+        ARG_KERNEL_DIR,
+        ARG_OUTPUT,
+        ARG_STORE,
+        ARG_PROFILE,
+        ARG_MODE,
+        ARG_FACTS,
+        ARG_COMPRESSION,
+        ARG_LEVEL,
+        ARG_SET,
+        ARG_BEST,
+        ARG_FORCE,
+        ARG_ALL,
+        ARG_OFFLINE,
+        ARG_THREADS,
+        ARG_JSON,
+        ARG_NO_LEGEND,
+        ARG_NO_PAGER,
+        ARG_VERSION,
+};
+
+static int add_setting(const char *key, const char *value) {
+        char *setting;
+
+        return str_printf(&setting, "%s=%s", key, value) < 0 ? -ENOMEM
+                                                              : strv_consume(&arg_settings, setting);
+}
+
+static int parse_json(const char *s) {
+        static const char *const names[] = { "off", "short", "pretty" };
+
+        if (!s) {
+                arg_json = JSON_MODE_PRETTY;
+                return 0;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (streq(s, names[i])) {
+                        arg_json = (JsonMode) i;
+                        return 0;
+                }
+        say("--json takes short, pretty or off, not \"%s\".", s);
+        return -EINVAL;
+}
+
+static int parse_threads(const char *s) {
+        if (parse_unsigned(s, &arg_threads) >= 0 && arg_threads <= 1024)
+                return 0;
+        say("--threads takes a number up to 1024, not \"%s\".", s);
+        return -EINVAL;
+}
+
+static int parse_set(const char *s) {
+        if (!strchr(s, '=') || *s == '=') {
+                say("--set takes KEY=VALUE, not \"%s\".", s);
+                return -EINVAL;
+        }
+        return strv_extend(&arg_settings, s);
+}
+
+/* 1 go on, 0 done, negative a wrong command line. */
+static int parse_argv(int argc, char *argv[]) {
+        static const struct option options[] = {
+                { "root", required_argument, NULL, ARG_ROOT },
+                { "kernel-dir", required_argument, NULL, ARG_KERNEL_DIR },
+                { "output", required_argument, NULL, ARG_OUTPUT },
+                { "store", required_argument, NULL, ARG_STORE },
+                { "profile", required_argument, NULL, ARG_PROFILE },
+                { "mode", required_argument, NULL, ARG_MODE },
+                { "facts", required_argument, NULL, ARG_FACTS },
+                { "compression", required_argument, NULL, ARG_COMPRESSION },
+                { "level", required_argument, NULL, ARG_LEVEL },
+                { "set", required_argument, NULL, ARG_SET },
+                { "best", no_argument, NULL, ARG_BEST },
+                { "recompress", no_argument, NULL, ARG_BEST },
+                { "force", no_argument, NULL, ARG_FORCE },
+                { "all", no_argument, NULL, ARG_ALL },
+                { "offline", no_argument, NULL, ARG_OFFLINE },
+                { "threads", required_argument, NULL, ARG_THREADS },
+                { "json", optional_argument, NULL, ARG_JSON },
+                { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
+                { "no-pager", no_argument, NULL, ARG_NO_PAGER },
+                { "quiet", no_argument, NULL, 'q' },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, ARG_VERSION },
+                {},
+        };
+        int c, r = 0;
+
+        while (r >= 0 && (c = getopt_long(argc, argv, "qh", options, NULL)) >= 0)
+                switch (c) {
+                case ARG_ROOT:
+                        arg_root = optarg;
+                        break;
+                case ARG_KERNEL_DIR:
+                        arg_kernel_dir = optarg;
+                        break;
+                case ARG_OUTPUT:
+                        arg_output = optarg;
+                        break;
+                case ARG_STORE:
+                        arg_store = optarg;
+                        break;
+                case ARG_PROFILE:
+                        arg_profile = optarg;
+                        break;
+                case ARG_MODE:
+                        r = add_setting("Mode", optarg);
+                        break;
+                case ARG_FACTS:
+                        arg_facts = optarg;
+                        break;
+                case ARG_COMPRESSION:
+                        r = add_setting("Compression", optarg);
+                        break;
+                case ARG_LEVEL:
+                        r = add_setting("Level", optarg);
+                        break;
+                case ARG_SET:
+                        r = parse_set(optarg);
+                        break;
+                case ARG_BEST:
+                        arg_best = true;
+                        break;
+                case ARG_FORCE:
+                        arg_force = true;
+                        break;
+                case ARG_ALL:
+                        arg_all = true;
+                        break;
+                case ARG_THREADS:
+                        r = parse_threads(optarg);
+                        break;
+                case ARG_JSON:
+                        r = parse_json(optarg);
+                        break;
+                case ARG_NO_LEGEND:
+                        arg_legend = false;
+                        break;
+                case ARG_OFFLINE:
+                case ARG_NO_PAGER:
+                        break;
+                case 'q':
+                        arg_quiet = true;
+                        break;
+                case 'h':
+                        verb_help(0, NULL);
+                        return 0;
+                case ARG_VERSION:
+                        puts("initrdd " PROJECT_VERSION);
+                        return 0;
+                default:
+                        return -EINVAL;
+                }
+        return r < 0 ? r : 1;
+}
+
+static int run_verb(int argc, char *argv[]) {
+        if (argc < 1) {
+                say("Which command? `initrdctl --help` lists them.");
+                return EXIT_STATUS_USAGE;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++) {
+                const Verb *v = &verbs[i];
+
+                if (!streq(argv[0], v->name))
+                        continue;
+                if (argc - 1 < v->min || (v->max >= 0 && argc - 1 > v->max)) {
+                        say("Usage: initrdctl %s %s", v->name, v->arguments);
+                        return EXIT_STATUS_USAGE;
+                }
+                return v->run(argc, argv);
+        }
+        say("There is no command \"%s\"; `initrdctl --help` lists what there is.", argv[0]);
+        return EXIT_STATUS_USAGE;
+}
+
+int main(int argc, char *argv[]) {
+        int r;
+
+        setlocale(LC_ALL, "");
+        r = parse_argv(argc, argv);
+        if (r <= 0)
+                return r < 0 ? EXIT_STATUS_USAGE : EXIT_STATUS_DONE;
+        r = run_verb(argc - optind, argv + optind);
+        strv_free(arg_settings);
+        if (fflush(stdout) != 0 && errno != EPIPE) {
+                say("The output can't be written: %s", strerror(errno));
+                return EXIT_STATUS_FAILED;
+        }
+        return r;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* build, rebuild, gc: what a worker does. */
+
+#include <stdio.h>
+
+#include "client.h"
+#include "job-protocol.h"
+#include "recompress.h"
+#include "request.h"
+#include "run-worker.h"
+#include "string-util.h"
+
+static void set(json_t *object, const char *key, const char *value) {
+        if (value)
+                json_object_set_new(object, key, json_string(value));
+}
+
+static int make_request(const char *kernel, bool force, json_t **ret) {
+        json_t *request, *settings;
+        Request q;
+        int r;
+
+        r = request_init(&q, kernel);
+        if (r < 0)
+                return r;
+        request = json_pack("{s:s, s:b, s:b, s:i}", "type", JOB_TYPE_BUILD, "force", (int) force,
+                            "best", (int) q.options.best, "threads", (int) q.options.threads);
+        set(request, "root", q.root);
+        set(request, "data-dir", q.data_dir);
+        set(request, "kernel", kernel);
+        set(request, "kernel-dir", q.kernel_dir);
+        set(request, "profile", q.options.profile);
+        set(request, "output", q.output);
+        set(request, "store", q.store);
+        set(request, "facts", q.facts);
+        settings = json_array();
+        STRV_FOREACH(s, q.options.settings)
+                json_array_append_new(settings, json_string(*s));
+        json_object_set_new(request, "settings", settings);
+        request_done(&q);
+        *ret = request;
+        return 0;
+}
+
+static void show_list(json_t *result, const char *key, const char *format) {
+        json_t *value;
+        size_t i;
+
+        json_array_foreach(json_object_get(result, key), i, value)
+                printf(format, i > 0 ? ", " : "", json_string_value(value));
+}
+
+static void show_result(json_t *result) {
+        char size[SIZE_TEXT_MAX];
+        const char *path = json_string_value(json_object_get(result, "path"));
+        json_t *packed = json_object_get(result, "packed");
+        double seconds = (double) json_integer_value(json_object_get(result, "usec")) / 1e6;
+
+        if (arg_json != JSON_MODE_OFF) {
+                json_object_del(result, "type");
+                json_dumpf(result, stdout, arg_json == JSON_MODE_SHORT ? JSON_COMPACT : JSON_INDENT(2));
+                putchar('\n');
+                return;
+        }
+        if (arg_quiet)
+                return;
+        size_to_text((uint64_t) json_integer_value(json_object_get(result, "size")), size);
+        if (streq(json_string_value(json_object_get(result, "result")), JOB_RESULT_UNCHANGED)) {
+                printf("%s: unchanged (%s, %.3f s)\n", path, size, seconds);
+                return;
+        }
+        printf("%s: built (%s, %lld files, %lld drivers, %.3f s)\n", path, size,
+               (long long) json_integer_value(json_object_get(result, "files")),
+               (long long) json_integer_value(json_object_get(result, "drivers")), seconds);
+        printf("  %lld fragments, %zu packed",
+               (long long) json_integer_value(json_object_get(result, "fragments")),
+               json_array_size(packed));
+        if (json_array_size(packed) > 0 && json_array_size(packed) <= 6) {
+                fputs(": ", stdout);
+                show_list(result, "packed", "%s%s");
+        }
+        putchar('\n');
+}
+
+static int build_one(const char *kernel, bool force) {
+        json_t *request, *result;
+        const char *outcome;
+        int r, status = EXIT_STATUS_DONE;
+
+        r = make_request(kernel, force, &request);
+        if (r < 0)
+                return EXIT_STATUS_FAILED;
+        r = run_worker(request, kernel ?: "image", &result);
+        json_decref(request);
+        if (r == -ECANCELED)
+                return EXIT_STATUS_CANCELLED;
+        if (r < 0)
+                return EXIT_STATUS_FAILED;
+        outcome = json_string_value(json_object_get(result, "result"));
+        if (!outcome || streq(outcome, JOB_RESULT_FAILED))
+                status = say_worker_failure(result);
+        else
+                show_result(result);
+        json_decref(result);
+        return status;
+}
+
+int verb_build(int argc, char *argv[]) {
+        _cleanup_strv_free_ char **kernels = NULL;
+        bool rebuild = streq(argv[0], "rebuild");
+        int status = EXIT_STATUS_DONE, r = 0;
+
+        for (int i = 1; i < argc && r >= 0; i++)
+                r = strv_extend(&kernels, argv[i]);
+        if (r < 0)
+                return EXIT_STATUS_FAILED;
+        if (arg_all && kernels) {
+                say("--all and the name of a kernel exclude each other.");
+                return EXIT_STATUS_USAGE;
+        }
+        if (!kernels && arg_kernel_dir)
+                return build_one(NULL, rebuild || arg_force);
+        if (!kernels) {
+                r = choose_kernels(arg_all || !rebuild, &kernels);
+                if (r < 0)
+                        return r == -ENOENT ? EXIT_STATUS_NOT_FOUND : EXIT_STATUS_FAILED;
+        }
+        if (arg_output && strv_length(kernels) > 1) {
+                say("--output names one image, and there are %zu kernels; name the kernel.",
+                    strv_length(kernels));
+                return EXIT_STATUS_USAGE;
+        }
+        STRV_FOREACH(kernel, kernels) {
+                int one = build_one(*kernel, rebuild || arg_force);
+
+                if (one == EXIT_STATUS_CANCELLED)
+                        return one;
+                if (status == EXIT_STATUS_DONE)
+                        status = one;
+        }
+        return status;
+}
+
+static int gc_recompress(const char *store) {
+        json_t *request, *result;
+        int r;
+
+        request = json_pack("{s:s, s:s}", "type", JOB_TYPE_RECOMPRESS, "store", store);
+        r = run_worker(request, "recompress", &result);
+        json_decref(request);
+        if (r < 0)
+                return r == -ECANCELED ? EXIT_STATUS_CANCELLED : EXIT_STATUS_FAILED;
+        if (streq(json_string_value(json_object_get(result, "result")) ?: "", JOB_RESULT_FAILED)) {
+                r = say_worker_failure(result);
+                json_decref(result);
+                return r;
+        }
+        if (!arg_quiet)
+                printf("%lld fragments packed harder; the next build that has something to change uses them\n",
+                       (long long) json_integer_value(json_object_get(result, "fragments")));
+        json_decref(result);
+        return EXIT_STATUS_DONE;
+}
+
+int verb_gc(int argc, char *argv[]) {
+        Report report = REPORT_INIT;
+        char size[SIZE_TEXT_MAX];
+        uint64_t bytes;
+        Request q;
+        int status = EXIT_STATUS_DONE;
+
+        if (request_init(&q, NULL) < 0)
+                return EXIT_STATUS_FAILED;
+        if (collect_garbage(q.store, &report, &bytes) < 0)
+                status = say_failure(&report);
+        else if (!arg_quiet)
+                printf("%s: %s freed\n", q.store, size_to_text(bytes, size));
+        if (status == EXIT_STATUS_DONE && arg_best)
+                status = gc_recompress(q.store);
+        request_done(&q);
+        report_done(&report);
+        return status;
+}

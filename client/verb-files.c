@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "client.h"
+
+int verb_files(int argc, char *argv[]) {
+        say("not yet");
+        return EXIT_STATUS_FAILED;
+}

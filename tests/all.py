@@ -148,10 +148,9 @@ def meson_test(run, name, suite, tests, suffix="", env=None):
         report.record(shown, test, "fail", 0.0, "meson ran it not\n" + run.tail(log))
 
 
-def engine_test(run, path):
+def engine_test(run, name, path):
     """One program of tests/engine. What it records is counted; a program that records nothing is
     itself the case, by its exit status (77: skipped)."""
-    name = os.path.basename(path)
     before = len(report.load(run.results))
     start = time.monotonic()
     log = "engine-%s.log" % name
@@ -172,27 +171,25 @@ def engine_test(run, path):
     elif status != 0 and not any(row["result"] == "fail" for row in rows):
         report.record("engine", name, "fail", seconds,
                       "exit status %s\n%s" % (status, run.tail(log)))
-    elif not rows and not run.arg.only:
+    elif not rows:
         report.record("engine", name, "pass", seconds)
     if not run.arg.keep:
         shutil.rmtree(work, ignore_errors=True)
 
 
 def engine_tests(run):
-    """With --only=, a program runs if the pattern is or starts with its name, or if it may name
-    one of its cases: the cases themselves ask."""
+    """The cases of test-NAME are engine/NAME/…, so a pattern with a slash says which programs it
+    may mean; one without may mean a case of any."""
     directory = os.path.join(SOURCE, "tests/engine")
-    if not os.path.isdir(directory):
-        return
-    say("engine")
-    for name in sorted(os.listdir(directory)):
-        path = os.path.join(directory, name)
-        if not name.startswith("test-") or not os.access(path, os.X_OK):
+    for entry in sorted(os.listdir(directory)):
+        path = os.path.join(directory, entry)
+        if not entry.startswith("test-") or not os.access(path, os.X_OK):
             continue
-        only = run.arg.only
-        if only and not report.wanted("engine/" + name) and name not in only:
+        name, only = entry[len("test-"):], run.arg.only or ""
+        if "/" in only and "engine/" + name not in only and not report.wanted("engine/" + name):
             continue
-        engine_test(run, path)
+        say("engine: " + name)
+        engine_test(run, name, path)
 
 
 def boots(run):

@@ -115,14 +115,14 @@ def main():
         else builder.InitrddBuilder(images, arg.build_directory)
     runner = Runner(make, arg.work, arg.keep)
     start = time.monotonic()
+    make.prepare([case.image for case in cases])
     with concurrent.futures.ThreadPoolExecutor(arg.jobs) as pool:
         results = list(pool.map(runner.run_recorded, cases))
     table(runner.measured)
     with open(os.path.join(arg.work, "times.json"), "w", encoding="utf-8") as stream:
         json.dump(runner.measured, stream, indent=1)
     print("%d boots in %.0f s" % (len(runner.measured), time.monotonic() - start))
-    if not arg.keep:
-        shutil.rmtree(images)
+    make.done(arg.keep)
     return 1 if "fail" in results else 0
 
 

@@ -24,14 +24,14 @@ from cache import run
 
 class Image:
     """`system` and `flavour` name root tree and kernel. `mode` is generic or host, the latter
-    with `facts`, a dict as `initrdctl facts --json` writes it. `profile` has the lines of the
-    [Profile] section, `files` maps paths to content added to the tree. With `kernel_dir` the
-    kernel is not in the tree, and comes from outside."""
+    with `facts`, a dict as `initrdctl facts --json` writes it. `profile` is the name of a profile
+    and the lines of its [Profile] section, `files` maps paths to content added to the tree. With
+    `kernel_dir` no kernel is in the tree, and this one comes from outside."""
 
-    def __init__(self, system, flavour="amd64", mode="generic", facts=None, profile=(), files=None,
+    def __init__(self, system, flavour="amd64", mode="generic", facts=None, profile=None, files=None,
                  kernel_dir=False):
         self.system, self.flavour, self.mode, self.facts = system, flavour, mode, facts
-        self.profile, self.files, self.kernel_dir = tuple(profile), files or {}, kernel_dir
+        self.profile, self.files, self.kernel_dir = profile, files or {}, kernel_dir
 
     def identity(self):
         text = repr((self.system, self.flavour, self.mode, json.dumps(self.facts, sort_keys=True),
@@ -48,6 +48,17 @@ class Builder:
         self.locks = {}
         self.built = {}
         os.makedirs(work, exist_ok=True)
+
+    def prepare(self, images):
+        """Makes what the images are made from, before any of them is: a hard link changes the
+        ctime of what it links to, and that must not happen under a running build."""
+        for image in images:
+            debian.kernel(image.system, image.flavour)
+
+    def done(self, keep):
+        """Removes what was built. Kept trees are removed by the next run."""
+        if not keep:
+            cache.remove(self.work)
 
     def image(self, image):
         """(path of the image, Kernel, seconds that the build took). What failed once is not
@@ -79,33 +90,43 @@ class InitrddBuilder(Builder):
     def __init__(self, work, build_directory):
         super().__init__(work)
         self.build_directory = os.path.abspath(build_directory)
-        self.trees = {}
-        self.tree_lock = threading.Lock()
+        self.scratch, self.scratch_fd = cache.scratch()
 
     def tree(self, image):
-        """A linked copy of the system with initrdd installed and the image's files added. Equal
-        ones are shared, so that the store is warm as it would be on a machine."""
-        flavours = () if image.kernel_dir else (image.flavour,)
-        files = dict(image.files)
+        """A linked copy of the system with initrdd installed, and the image's files and profile
+        added. One serves all images that add the same files, as one machine has many profiles."""
+        flavours = () if image.kernel_dir else None
+        name = hashlib.sha256(repr((flavours, sorted(image.files.items()))).encode())
+        path = os.path.join(self.scratch, image.system + "-" + name.hexdigest()[:12])
+        if not os.path.exists(path):
+            debian.copy_linked(debian.tree(image.system, flavours), path)
+            run("meson", "install", "-C", self.build_directory, "--no-rebuild", "--quiet",
+                "--destdir", path)
+            for where, content in image.files.items():
+                add_file(os.path.join(path, where), content)
         if image.profile:
-            files["etc/initrdd/profiles.d/default.conf"] = \
-                "\n".join(("[Profile]",) + image.profile + ("",)).encode()
-        name = hashlib.sha256(repr((image.system, flavours, sorted(files.items()))).encode())
-        path = os.path.join(self.work, "tree-" + name.hexdigest()[:12])
-        with self.tree_lock:
-            if path not in self.trees:
-                debian.copy_linked(debian.tree(image.system, flavours), path)
-                run("meson", "install", "-C", self.build_directory, "--no-rebuild", "--quiet",
-                    "--destdir", path)
-                for where, content in files.items():
-                    add_file(os.path.join(path, where), content)
-                self.trees[path] = True
+            name, *lines = image.profile
+            where = os.path.join(path, "etc/initrdd/profiles.d", name + ".conf")
+            if not os.path.exists(where):
+                add_file(where, "\n".join(["[Profile]"] + lines + [""]).encode())
         return path
+
+    def prepare(self, images):
+        super().prepare(images)
+        for image in images:
+            self.tree(image)
+
+    def done(self, keep):
+        super().done(keep)
+        if not keep:
+            cache.remove(self.scratch)
+        os.close(self.scratch_fd)
 
     def command(self, image, kernel, output):
         command = [os.path.join(self.build_directory, "client/initrdctl"), "--offline", "build",
                    kernel.version, "--root=" + self.tree(image), "--output=" + output,
-                   "--store=" + os.path.join(self.work, "store"), "--profile=default",
+                   "--store=" + os.path.join(self.work, "store"),
+                   "--profile=" + (image.profile[0] if image.profile else "default"),
                    "--mode=" + image.mode]
         if image.facts is not None:
             facts = output + ".facts"

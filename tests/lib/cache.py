@@ -15,8 +15,8 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
+import tempfile
 import time
 
 UNUSED_SECONDS = 24 * 3600
@@ -64,9 +64,31 @@ def lock(name):
         os.close(fd)
 
 
+def scratch():
+    """A new directory on the same file system as the fixtures, for linked copies of them, and the
+    descriptor that keeps it: once that is closed, or its process gone, the next call of anyone
+    removes it."""
+    with lock("scratch"):
+        for entry in os.listdir(directory()):
+            path = os.path.join(directory(), entry)
+            if not entry.startswith(".run-"):
+                continue
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(path)
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(fd)
+        path = tempfile.mkdtemp(prefix=".run-", dir=directory())
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    return path, fd
+
+
 def remove(path):
-    if os.path.lexists(path):
-        shutil.rmtree(path)
+    run("rm", "-rf", "--", path)
 
 
 def _sweep(name, keep):

@@ -25,6 +25,8 @@ TREE_RECIPE = 1
 KERNEL_RECIPE = 1
 
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
+# The kernels that a system has installed.
+FLAVOURS = {"debian12": ("amd64", "cloud-amd64"), "debian13": ("amd64",)}
 
 
 def _os_codename():
@@ -192,9 +194,11 @@ def _add_kernel(tree, which):
         os.link(path, os.path.join(tree, "boot", os.path.basename(path)))
 
 
-def tree(system, flavours=("amd64",)):
-    """A whole system in a directory: the base and the named kernels in /lib/modules. Read-only:
-    who needs something else takes copy_linked()."""
+def tree(system, flavours=None):
+    """A whole system in a directory: the base and its kernels, or those of the named flavours, in
+    /lib/modules. Read-only: who needs something else takes copy_linked()."""
+    if flavours is None:
+        flavours = FLAVOURS[system]
     base = _base(system)
     kernels = [kernel(system, flavour) for flavour in flavours]
 

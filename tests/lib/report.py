@@ -40,8 +40,11 @@ def wanted(full_name):
 
 def record(suite, name, result, seconds=0.0, detail=""):
     """Prints one result and appends it to the results file. Safe from several threads and
-    processes: one write() to a file opened for appending."""
+    processes: one write() to a file opened for appending. What --only= leaves out counts only
+    when it fails."""
     assert result in RESULTS
+    if result != "fail" and not wanted("%s/%s" % (suite, name)):
+        return
     line = {"suite": suite, "name": name, "result": result,
             "seconds": round(seconds, 3), "detail": detail}
     text = "%s  %s/%s  (%.1f s)" % (result.upper(), suite, name, seconds)

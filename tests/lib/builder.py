@@ -10,6 +10,7 @@ dracut is the second builder, for the comparison of boot times (--builder=dracut
 programs from this machine; only the kernel is the case's own.
 """
 
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -112,6 +113,9 @@ class InitrddBuilder(Builder):
         return path
 
     def prepare(self, images):
+        # On a machine without a cache this is mostly waiting for the network.
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            list(pool.map(debian.tree, sorted({image.system for image in images})))
         super().prepare(images)
         for image in images:
             self.tree(image)

@@ -97,7 +97,7 @@ def build(run, name, options, env=None):
         shutil.rmtree(directory, ignore_errors=True)
         status = run.command(log, "meson", "setup", *options, directory, SOURCE, env=env)
     if status == 0:
-        status = run.command(log, "ninja", "-C", directory)
+        status = run.command(log, "ninja", "-k", "0", "-C", directory)
     detail = "" if status == 0 else "exit status %s\n%s" % (status, run.tail(log))
     report.record("build", name, "pass" if status == 0 else "fail", time.monotonic() - start, detail)
     return status == 0

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A line is one command or several with ";" between them, each of a program behind its prefixes and
- * of arguments. Arguments matter only for where they end: a ";" is a separator when it is a word of
- * its own as it is written, so one in quotes or behind a backslash is none. The prefixes are looked
- * for once the first word's quotes and escapes are undone.
+ * A line is one command or several with ";" between them, each of a program behind its prefixes
+ * and of arguments. Arguments matter only for where they end: a ";" is a separator when it is a
+ * word of its own as it is written, so one in quotes or behind a backslash is none. The prefixes
+ * are looked for once the first word's quotes and escapes are undone.
  */
 
 #include "collect/exec-line.h"

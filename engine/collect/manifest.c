@@ -294,8 +294,8 @@ static size_t entry_record(const Entry *e, Record *ret) {
         size_t path = strlen(e->path), why = strlen(e->why), third = strlen(entry_third(e));
         bool has_data = e->type == ENTRY_FILE && e->data;
         unsigned flags = (e->decompress ? ENTRY_DECOMPRESS : 0) | (e->kernel ? ENTRY_KERNEL : 0) |
-                (has_data ? ENTRY_HAS_DATA : 0) |
-                (e->source && e->source == e->path ? ENTRY_SOURCE_IS_PATH : 0);
+                         (has_data ? ENTRY_HAS_DATA : 0) |
+                         (e->source && e->source == e->path ? ENTRY_SOURCE_IS_PATH : 0);
 
         *ret = (Record) {
                 .type = (uint8_t) e->type,
@@ -381,7 +381,8 @@ static int read_data(Reader *reader, uint64_t size, char **ret) {
 
 /* Whether type, flags and the strings that are there belong together. */
 static bool record_is_sane(const Record *record) {
-        bool has_data = record->flags & ENTRY_HAS_DATA, same = record->flags & ENTRY_SOURCE_IS_PATH;
+        bool has_data = record->flags & ENTRY_HAS_DATA,
+             same = record->flags & ENTRY_SOURCE_IS_PATH;
         bool has_third = record->third_length != 0;
 
         if (record->flags & ~ENTRY_ALL_FLAGS || (record->mode & htole16(0xf000)))

@@ -55,7 +55,8 @@ Entry *manifest_get(const Manifest *manifest, const char *path);
  * -ENOMEM. Strings are copied; `why` NULL is "". The parent directories are the caller's business.
  * Entries stay where they are in memory while the manifest lives. */
 int manifest_add_directory(Manifest *manifest, const char *path, mode_t mode, const char *why);
-int manifest_add_symlink(Manifest *manifest, const char *path, const char *target, const char *why);
+int manifest_add_symlink(Manifest *manifest, const char *path, const char *target,
+                         const char *why);
 /* The content of `source`, a canonical path; size and hash are filled in by the caller through
  * `ret_entry` (borrowed, may be NULL). */
 int manifest_add_file(Manifest *manifest, const char *path, mode_t mode, const char *source,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A rule is a line of tokens: key, operator, quoted value. What a rule matches is decided by devices
- * that no one knows here, so conditions, GOTO= and LABEL= are passed over, and every assignment
- * counts. A line with a mistake in it is ignored as a whole, as udev does: it is walked through once
- * to see whether it is sound, and once more for what is in it. A key that is not known here is no
- * mistake: another version of udev may have it.
+ * A rule is a line of tokens: key, operator, quoted value. What a rule matches is decided by
+ * devices that no one knows here, so conditions, GOTO= and LABEL= are passed over, and every
+ * assignment counts. A line with a mistake in it is ignored as a whole, as udev does: it is walked
+ * through once to see whether it is sound, and once more for what is in it. A key that is not
+ * known here is no mistake: another version of udev may have it.
  *
  * Substitutions ($env{…}, %k) have no value here. A program, driver or owner that has one can't be
  * told; of a unit, the template can.
@@ -32,7 +32,7 @@ enum {
 typedef struct Token {
         char *key; /* without attribute, within the line */
         char *attribute; /* what is in {…}, or "" */
-        char operator; /* '=', '+', '-' and ':' assign; 'e' and '!' compare */
+        char op; /* '=', '+', '-' and ':' assign; 'e' and '!' compare */
         char *value; /* unescaped, within the line */
 } Token;
 
@@ -130,10 +130,10 @@ static int next_token(char **p, Token *ret) {
                 s++;
         end = s;
         s += strspn(s, SPACE);
-        token.operator = *s == '=' ? (s[1] == '=' ? 'e' : '=') : *s;
-        if (!*s || end == token.key || (token.operator != '=' && s[1] != '='))
+        token.op = *s == '=' ? (s[1] == '=' ? 'e' : '=') : *s;
+        if (!*s || end == token.key || (token.op != '=' && s[1] != '='))
                 return -EINVAL;
-        s += token.operator == '=' ? 1 : 2;
+        s += token.op == '=' ? 1 : 2;
         s += strspn(s, SPACE);
 
         /* i"…" compares without regard to case. */
@@ -169,13 +169,14 @@ static char *undo_substitutions(char *s) {
 
 /* What a comparison says is no assignment. */
 static bool token_assigns(const Token *token) {
-        return strchr("=+:", token->operator);
+        return strchr("=+:", token->op);
 }
 
 static bool is_builtin(const char *name) {
         static const char *const builtins[] = {
-                "blkid", "btrfs", "dissect_image", "hwdb", "input_id", "keyboard", "kmod", "net_driver",
-                "net_id", "net_setup_link", "path_id", "uaccess", "usb_id",
+                "blkid",    "btrfs",   "dissect_image", "hwdb",   "input_id",
+                "keyboard", "kmod",    "net_driver",    "net_id", "net_setup_link",
+                "path_id",  "uaccess", "usb_id",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(builtins); i++)
@@ -229,7 +230,8 @@ static int add_units(UdevRule *rule, const char *value) {
                         return r;
                 substitution = undo_substitutions(word);
                 if (*substitution) {
-                        r = unit_name_from_unknown_instance(word, (size_t) (substitution - word), &name);
+                        r = unit_name_from_unknown_instance(word, (size_t) (substitution - word),
+                                                            &name);
                         if (r < 0)
                                 return r;
                 } else if (unit_name_is_valid(word))

@@ -24,13 +24,13 @@ static bool suffix_is_valid(const char *suffix) {
 }
 
 bool unit_name_is_valid(const char *name) {
+        static const char valid[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@";
         const char *suffix = strrchr(name, '.');
         size_t n = strlen(name);
 
         return suffix && suffix != name && name[0] != '@' && n <= UNIT_NAME_MAX &&
-                suffix_is_valid(suffix) &&
-                strspn(name, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@") ==
-                n;
+               suffix_is_valid(suffix) && strspn(name, valid) == n;
 }
 
 int unit_name_template(const char *name, char **ret) {
@@ -65,7 +65,8 @@ int unit_name_from_unknown_instance(const char *text, size_t known, char **ret) 
         _cleanup_free_ char *name = NULL;
         int r;
 
-        /* A dot within what is unknown ("x@%k.device%n") is no suffix, and fails the test below. */
+        /* A dot within what is unknown ("x@%k.device%n") is no suffix, and fails the test below.
+         */
         if (!at || !suffix || suffix < text + known)
                 return 0;
         r = str_printf(&name, "%.*s%s", (int) (at + 1 - text), text, suffix);
@@ -77,7 +78,8 @@ int unit_name_from_unknown_instance(const char *text, size_t known, char **ret) 
         return 1;
 }
 
-/* What a specifier stands for in a unit, as a part of its name: no byte of it where it is unknown. */
+/* What a specifier stands for in a unit, as a part of its name: no byte of it where it is unknown.
+ */
 static const char *specifier_value(const char *unit, char specifier, size_t *ret_size) {
         const char *at = strchr(unit, '@'), *suffix = strrchr(unit, '.'), *begin = unit, *end;
         bool instance_known;

@@ -21,7 +21,7 @@ char *unit_name_activated(const char *name, const char *suffix, bool template);
  * 1 and its name, 0 when nothing can be told, -ENOMEM. The caller frees. */
 int unit_name_from_unknown_instance(const char *text, size_t known, char **ret);
 
-/* Fills in the specifiers of `text` that the name of the unit `unit` decides (%i %I %j %J %n %N %p %P
- * and %%). 1 and a valid name, or the template where only an instance stays unknown; 0 when it
+/* Fills in the specifiers of `text` that the name of the unit `unit` decides (%i %I %j %J %n %N %p
+ * %P and %%). 1 and a valid name, or the template where only an instance stays unknown; 0 when it
  * can't be told or is no unit's name; -ENOMEM. The caller frees. */
 int unit_name_expand(const char *unit, const char *text, char **ret);

@@ -11,8 +11,8 @@
  * of them anew at the end of each file (settle()): only then is it known whether a Condition is on
  * a program's own path, or which service a socket starts.
  *
- * A program that is named by a shell script of an Exec line ("sh -c …") is not followed: that needs
- * a shell. Nor is ExecSearchPath=.
+ * A program that is named by a shell script of an Exec line ("sh -c …") is not followed: that
+ * needs a shell. Nor is ExecSearchPath=.
  */
 
 #include "collect/exec-line.h"
@@ -229,8 +229,8 @@ static int parse_environment_file(const Assignment *a) {
         return clean_path(path) ? list_add(&a->unit->environment_files, path) : 0;
 }
 
-/* "!" asks for a path that is missing, and "|" for one of several: neither says that the program is
- * there whenever the unit runs. */
+/* "!" asks for a path that is missing, and "|" for one of several: neither says that the program
+ * is there whenever the unit runs. */
 static int parse_condition(const Assignment *a) {
         UnitState *s = a->unit->state;
         char ***list = startswith(a->key, "Assert") ? &s->asserts : &s->conditions;
@@ -339,10 +339,10 @@ static unsigned section_from_string(const char *name) {
                 const char *name;
                 unsigned section;
         } sections[] = {
-                { "Unit", SECTION_UNIT },       { "Install", SECTION_INSTALL },
-                { "Service", SECTION_SERVICE }, { "Socket", SECTION_SOCKET },
-                { "Mount", SECTION_MOUNT },     { "Swap", SECTION_SWAP },
-                { "Timer", SECTION_TIMER },     { "Path", SECTION_PATH },
+                { "Unit", SECTION_UNIT },           { "Install", SECTION_INSTALL },
+                { "Service", SECTION_SERVICE },     { "Socket", SECTION_SOCKET },
+                { "Mount", SECTION_MOUNT },         { "Swap", SECTION_SWAP },
+                { "Timer", SECTION_TIMER },         { "Path", SECTION_PATH },
                 { "Automount", SECTION_AUTOMOUNT },
         };
 
@@ -446,7 +446,7 @@ static int settle_programs(Unit *unit) {
         for (size_t k = 0; k < s->n_commands; k++) {
                 const Command *c = &s->commands[k];
                 bool optional = c->optional || strv_contains(s->conditions, c->path) ||
-                        strv_contains(s->asserts, c->path);
+                                strv_contains(s->asserts, c->path);
 
                 for (i = 0; i < n && !streq(programs[i].path, c->path); i++)
                         ;

@@ -21,13 +21,14 @@ typedef struct Unit {
         UnitProgram *programs; /* Exec*= of [Service], [Socket], [Mount], [Swap]; each path once */
         size_t n_programs;
         char **needs; /* units, each once: Requires=, Requisite=, BindsTo=, Wants=, Upholds=,
-                       * OnFailure=, OnSuccess=, Sockets=, Service=, Unit=, and what a socket, timer,
-                       * path or automount starts by its name. A template where just the instance
-                       * can't be told. Many need not exist (Wants=, devices, mounts, slices). */
+                       * OnFailure=, OnSuccess=, Sockets=, Service=, Unit=, and what a socket,
+                       * timer, path or automount starts by its name. A template where just the
+                       * instance can't be told. Many need not exist (Wants=, devices, mounts,
+                       * slices). */
         char **environment_files; /* EnvironmentFile=, optional ones too; may be globs */
         char **aliases; /* Alias= of [Install] */
-        char **users, **groups; /* User=, Group=, SupplementaryGroups=, SocketUser=, SocketGroup= with a
-                                 * fixed name; not User= and Group= with DynamicUser= */
+        char **users, **groups; /* User=, Group=, SupplementaryGroups=, SocketUser=, SocketGroup=
+                                 * with a fixed name; not User= and Group= with DynamicUser= */
         UnitState *state; /* what the next drop-in is read onto; private */
 } Unit;
 

@@ -3,7 +3,8 @@
 /*
  * Unit files and udev rules share one notion of a word, but differ in what a backslash does: in
  * command lines of units it begins a C escape, in dependencies it belongs to the unit's name
- * ("dev-disk-by\x2duuid.device"), in udev's programs it is handed on as it is. The flags say which.
+ * ("dev-disk-by\x2duuid.device"), in udev's programs it is handed on as it is. The flags say
+ * which.
  *
  * strv_split_quoted() knows none of this, and splits a whole value at once; here a caller can stop
  * between two words, to see a ";" that ends a command.
@@ -109,8 +110,8 @@ int unescape_c(const char *s, char ret[static UNESCAPED_MAX], size_t *ret_size) 
         return 1;
 }
 
-/* Adds to `word` what the backslash at `p` and what is behind it stand for; returns how much of `p`
- * that was. The outcome is never longer than what it was made of. */
+/* Adds to `word` what the backslash at `p` and what is behind it stand for; returns how much of
+ * `p` that was. The outcome is never longer than what it was made of. */
 static int append_escape(char *word, size_t *n, const char *p, WordFlags flags) {
         size_t added = 0;
         int r = 1;

@@ -111,8 +111,8 @@ int run_worker(json_t *request, const char *title, json_t **ret) {
         struct sigaction interrupt = { .sa_handler = on_interrupt, .sa_flags = SA_RESTART };
         _cleanup_free_ char *text = NULL;
         json_t *result;
-        int in, out, status, r;
-        pid_t pid;
+        int in = -EBADF, out = -EBADF, status = 0, r;
+        pid_t pid = 0;
 
         text = json_dumps(request, JSON_COMPACT);
         if (!text)

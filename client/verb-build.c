@@ -43,12 +43,12 @@ static int make_request(const char *kernel, bool force, json_t **ret) {
         return 0;
 }
 
-static void show_list(json_t *result, const char *key, const char *format) {
+static void show_names(json_t *array) {
         json_t *value;
         size_t i;
 
-        json_array_foreach(json_object_get(result, key), i, value)
-                printf(format, i > 0 ? ", " : "", json_string_value(value));
+        json_array_foreach(array, i, value)
+                printf("%s%s", i > 0 ? ", " : ": ", json_string_value(value));
 }
 
 static void show_result(json_t *result) {
@@ -76,10 +76,8 @@ static void show_result(json_t *result) {
         printf("  %lld fragments, %zu packed",
                (long long) json_integer_value(json_object_get(result, "fragments")),
                json_array_size(packed));
-        if (json_array_size(packed) > 0 && json_array_size(packed) <= 6) {
-                fputs(": ", stdout);
-                show_list(result, "packed", "%s%s");
-        }
+        if (json_array_size(packed) <= 6)
+                show_names(packed);
         putchar('\n');
 }
 

@@ -290,11 +290,18 @@ static int collection_empty(Collection *out) {
         return manifest_new(&out->manifest);
 }
 
+static bool has_version(const char *s) {
+        for (; s && *s; s++)
+                if (*s == '%' && *++s == 'v')
+                        return true;
+        return false;
+}
+
 static bool content_is_kernel(const Content *content) {
         STRV_FOREACH(a, content->alternatives)
-                if (strstr(*a, "%v"))
+                if (has_version(*a))
                         return true;
-        return (content->destination && strstr(content->destination, "%v"));
+        return has_version(content->destination) || has_version(content->text);
 }
 
 bool module_has_shared(const Module *module) {

@@ -203,11 +203,10 @@ static int add_text(Collector *c, Collection *out, const char *path, const Conte
         r = collect_image_path(c, out, path, &place);
         if (r >= 0)
                 r = collect_parents(c, out, place);
+        if (r >= 0)
+                r = expand(c, content->text ?: "", &data);
         if (r < 0)
                 return r;
-        data = strdup(content->text ?: "");
-        if (!data)
-                return -ENOMEM;
         return manifest_add_data(out->manifest, place,
                                  content->mode == (mode_t) -1 ? 0644 : content->mode, data,
                                  strlen(data), why, NULL);

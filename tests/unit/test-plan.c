@@ -278,6 +278,40 @@ static void test_drop(void **state) {
         assert_null(plan_find(plan, "f"));
 }
 
+/* The modules that ship: every file is right, whatever is required exists, and each mode has a plan
+ * in which nothing that is there for every image may be dropped. */
+static void test_shipped(void **state) {
+        _cleanup_(source_freep) Source *source = conf_tree_source(*state);
+        _cleanup_(modules_freep) Modules *modules = NULL;
+        _cleanup_(profile_freep) Profile *profile = NULL;
+        /* FIXTURES itself need not be there. */
+        _cleanup_free_ char *tests = path_dirname(FIXTURES), *shipped = NULL;
+        const Facts facts = { .generic = true };
+        _cleanup_told_ Told told;
+
+        told_init(&told);
+        shipped = path_join(tests, "../modules");
+        assert_int_equal(source_bind(source, "/usr/lib/initrdd/modules.d", shipped), 0);
+        if (modules_load(source, NULL, &told.report, &modules) < 0)
+                fail_msg("%s:%u: %s", told.report.failure.path, told.report.failure.line,
+                         told.report.failure.message);
+        assert_true(modules->n_modules > 0);
+        assert_int_equal(profile_new(&profile, "default"), 0);
+        /* Also those that no tag chooses. */
+        for (size_t i = 0; i < modules->n_modules; i++)
+                STRV_FOREACH(name, modules->modules[i]->requires)
+                        assert_non_null(modules_find(modules, *name));
+
+        for (profile->mode = 0; profile->mode < _MODE_MAX; profile->mode++) {
+                _cleanup_(plan_freep) Plan *plan = NULL;
+
+                if (plan_new(&plan, modules, profile, &facts, &told.report) < 0)
+                        fail_msg("%s", told.report.failure.message);
+                for (size_t i = 0; i < plan->n_items; i++)
+                        assert_true(!plan->items[i].module->always || !plan->items[i].droppable);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_roots),
@@ -287,6 +321,7 @@ int main(void) {
                 cmocka_unit_test(test_cycles),
                 cmocka_unit_test(test_conflicts),
                 cmocka_unit_test(test_drop),
+                cmocka_unit_test_setup_teardown(test_shipped, conf_tree_setup, conf_tree_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

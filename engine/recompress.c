@@ -95,7 +95,7 @@ static int load(Store *store, XXH128_hash_t key, ImageRecord **ret) {
 int recompress(const char *path, Report *report, uint64_t *ret_n) {
         _cleanup_(store_freep) Store *store = NULL;
         _cleanup_free_ XXH128_hash_t *keys = NULL;
-        size_t n_keys;
+        size_t n_keys = 0;
         uint64_t n = 0;
         int r;
 
@@ -154,7 +154,7 @@ static bool remembered(const Strmap *map, XXH128_hash_t hash) {
 /* What the images on record are made of. */
 static int mark(Garbage *g) {
         _cleanup_free_ XXH128_hash_t *keys = NULL;
-        size_t n_keys;
+        size_t n_keys = 0;
         int r;
 
         r = store_keys(g->store, STORE_IMAGES, &keys, &n_keys);
@@ -190,7 +190,7 @@ static int doom(void *userdata, const StoredFragment *f) {
 
 static int sweep(Garbage *g) {
         _cleanup_free_ XXH128_hash_t *keys = NULL;
-        size_t n_keys;
+        size_t n_keys = 0;
         int r;
 
         r = store_each_fragment(g->store, doom, g);

@@ -55,6 +55,10 @@ int collect_parents(Collector *c, Collection *out, const char *canonical);
 /* Where `path` lies in the image: what exists of it in the root is resolved. The caller frees. */
 int collect_image_path(Collector *c, Collection *out, const char *path, char **ret);
 
+/* A library that only ld.so.cache would find gets a link where the loader looks by itself. */
+int collect_builtin_link(Collector *c, Collection *out, const char *library,
+                         const char *directory, const char *why);
+
 /* One line of [Content]. As collect_path(), of each of its alternatives. */
 int collect_content(Collector *c, Collection *out, const Content *content, const char *why,
                     char **ret_missing);

@@ -154,19 +154,19 @@ int collect_image_path(Collector *c, Collection *out, const char *path, char **r
         return *ret ? 0 : -ENOMEM;
 }
 
-/* A library that only ld.so.cache would find gets a link where the loader looks by itself. */
-static int add_builtin_link(Collector *c, Collection *out, const FileNeed *need, const char *why) {
+int collect_builtin_link(Collector *c, Collection *out, const char *library,
+                         const char *directory, const char *why) {
         _cleanup_free_ char *link = NULL, *path = NULL;
         int r;
 
-        link = path_join(need->builtin, path_basename(need->path));
+        link = path_join(directory, path_basename(library));
         if (!link)
                 return -ENOMEM;
         r = collect_image_path(c, out, link, &path);
         if (r >= 0)
                 r = collect_parents(c, out, path);
         if (r >= 0)
-                r = manifest_add_symlink(out->manifest, path, need->path, why);
+                r = manifest_add_symlink(out->manifest, path, library, why);
         return r < 0 ? r : 0;
 }
 
@@ -202,7 +202,8 @@ static int add_file(Collector *c, Collection *out, const char *canonical, const 
         for (size_t i = 0; i < info->n_needs; i++) {
                 r = collect_path(c, out, info->needs[i].path, NULL, place, ret_missing);
                 if (r >= 0 && info->needs[i].builtin)
-                        r = add_builtin_link(c, out, &info->needs[i], place);
+                        r = collect_builtin_link(c, out, info->needs[i].path,
+                                                 info->needs[i].builtin, place);
                 if (r < 0)
                         return r;
         }

@@ -75,6 +75,8 @@ static int add_library(Collector *c, Collection *out, const char *name, const ch
         for (size_t i = 0; i < n; i++) {
                 if (r >= 0)
                         r = collect_path(c, out, found[i].path, NULL, why, ret_missing);
+                if (r >= 0 && found[i].builtin)
+                        r = collect_builtin_link(c, out, found[i].path, found[i].builtin, why);
                 ldso_found_done(&found[i]);
         }
         free(found);

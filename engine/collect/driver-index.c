@@ -75,7 +75,7 @@ static int put_values(Buffer *b, const IndexEntry *entries, size_t n) {
 static int put_node(Buffer *b, const IndexEntry *entries, size_t n, size_t depth, bool root,
                     uint32_t *ret_offset);
 
-/* The nodes below: one for each character that follows in the keys. `at`: where their offsets go. */
+/* The nodes below: one for each character that follows in the keys. Offsets go to `at`. */
 static int put_children(Buffer *b, const IndexEntry *entries, size_t n, size_t depth, size_t at,
                         uint8_t first) {
         for (size_t i = 0, end; i < n; i = end) {
@@ -273,7 +273,7 @@ static int find_drivers(Indexes *x, char *const *names) {
         return 0;
 }
 
-/* "FILE: FILE…", files as they are in the image; the same lines are the values of the binary one. */
+/* "FILE: FILE…", files as they are in the image; the binary index has the same lines as values. */
 static int add_dep(Indexes *x) {
         _cleanup_free_ IndexEntry *entries = calloc(x->n + 1, sizeof(IndexEntry));
         _cleanup_free_ size_t *starts = calloc(x->n + 1, sizeof(size_t));

@@ -70,7 +70,8 @@ static int obtain(DriverRelations *relations, const char *name, DriverRelation *
         return 0;
 }
 
-int driver_relations_add(DriverRelations *relations, const char *name, const char *value, bool weak) {
+int driver_relations_add(DriverRelations *relations, const char *name, const char *value,
+                         bool weak) {
         _cleanup_strv_free_ char **words = NULL;
         DriverRelation *relation;
         bool counts = weak; /* what stands before "pre:" or "post:" means nothing */
@@ -168,8 +169,8 @@ int driver_relations_parse(DriverRelations *relations, const char *text) {
 }
 
 /* 1 when it was read, 0 when there is none. */
-static int read_file(DriverRelations *relations, Source *source, Trace *trace, const char *directory,
-                     const char *name) {
+static int read_file(DriverRelations *relations, Source *source, Trace *trace,
+                     const char *directory, const char *name) {
         _cleanup_free_ char *path = path_join(directory, name), *text = NULL;
         int r;
 

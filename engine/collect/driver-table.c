@@ -19,6 +19,7 @@
 #include <fnmatch.h>
 #include <libkmod.h>
 #include <limits.h>
+#include <unistd.h>
 
 #include "collect/driver-name.h"
 #include "collect/driver-table.h"
@@ -128,7 +129,7 @@ static int read_dep_line(DriverTable *table, char *line) {
                 if (!driver.path)
                         return -ENOMEM;
         }
-        r = strmap_contains(&table->by_name, name) ? -EEXIST : strmap_put(&table->by_name, name, NULL);
+        r = strmap_put(&table->by_name, name, NULL);
         if (r >= 0 && !GREEDY_REALLOC(table->drivers, table->allocated, table->n + 1))
                 r = -ENOMEM;
         if (r < 0) {
@@ -338,13 +339,21 @@ static void kmod_log_nothing(void *data, int priority, const char *file, int lin
                              const char *format, va_list args) {
 }
 
-static int open_kmod(DriverTable *table, Source *source, const Kernel *kernel) {
+static int open_kmod(DriverTable *table, Source *source, Report *report, const Kernel *kernel) {
         static const char *const no_config[] = { NULL };
+        _cleanup_free_ char *index = NULL;
         int r;
 
         r = source_directory_path(source, kernel->directory, &table->directory);
         if (r < 0)
                 return r;
+        index = path_join(table->directory, "modules.alias.bin");
+        if (!index)
+                return -ENOMEM;
+        /* libkmod would find nothing and not say so. */
+        if (access(index, R_OK) < 0)
+                return report_fail(report, FAILURE_BUILD_FAILED, -errno, index, 0,
+                                   "The kernel's indexes can't be opened through /proc; mount it");
         table->kmod = kmod_new(table->directory, no_config);
         if (!table->kmod)
                 return -ENOMEM;
@@ -381,7 +390,7 @@ int driver_table_new(DriverTable **ret, Source *source, Trace *trace, Report *re
         if (r >= 0)
                 r = driver_relations_read(&table->relations, source, trace, kernel);
         if (r >= 0)
-                r = open_kmod(table, source, kernel);
+                r = open_kmod(table, source, report, kernel);
         if (r < 0)
                 return report_fail(report, FAILURE_KERNEL_INCOMPLETE, r, kernel->directory, 0,
                                    "The indexes of kernel %s can't be read", kernel->version);
@@ -506,7 +515,7 @@ int driver_table_lookup(const DriverTable *table, const char *alias, DriverList 
         if (driver_alias_normalize(normalized) < 0)
                 return 0;
 
-        /* As modprobe does: modprobe.d, then names, then the aliases of drivers, of built-in ones. */
+        /* As modprobe does: modprobe.d, then names, then aliases of drivers, of built-in ones. */
         for (size_t i = 0; i < table->relations.n_aliases; i++) {
                 const DriverAlias *a = &table->relations.aliases[i];
 

@@ -131,6 +131,7 @@ static int find_present(Drivers *drivers) {
         if (drivers->present_known)
                 return 0;
         STRV_FOREACH(alias, drivers->facts->modaliases) {
+                const DriverRelations *relations = driver_table_relations(drivers->table);
                 _cleanup_(driver_list_done) DriverList list = {};
                 int r;
 
@@ -138,11 +139,11 @@ static int find_present(Drivers *drivers) {
                 if (r < 0)
                         return r;
                 for (size_t i = 0; i < list.n; i++) {
-                        const DriverRelation *relation = driver_relations_get(
-                                        driver_table_relations(drivers->table), list.drivers[i]->name);
+                        Driver *driver = list.drivers[i];
+                        const DriverRelation *relation = driver_relations_get(relations, driver->name);
 
                         if (!relation || !relation->blacklisted)
-                                list.drivers[i]->present = true;
+                                driver->present = true;
                 }
         }
         drivers->present_known = true;
@@ -231,7 +232,8 @@ static int file_failure(const Drivers *drivers, const char *path, int error) {
                                    "install it or run 'depmod -a %s'",
                                    drivers->kernel->version);
         return report_fail(drivers->report, FAILURE_INCOMPLETE, error, path, 0, "%s",
-                           error == -EBADMSG ? "The driver is damaged" : "The driver can't be read");
+                           error == -EBADMSG ? "The driver is damaged"
+                                             : "The driver can't be read");
 }
 
 /* Reads the picks that have not been read. 1 when that showed new relations. */
@@ -256,10 +258,11 @@ static int read_picks(Collection *c) {
         if (r < 0)
                 return report_oom(drivers->report);
         for (; c->n_read < c->n; c->n_read++) {
-                Driver *driver = c->picks[c->n_read].driver;
+                const Driver *driver = c->picks[c->n_read].driver;
+                const KernelFile *file = driver->content;
 
-                if (driver->content->error < 0)
-                        return file_failure(drivers, driver->content->source, driver->content->error);
+                if (file->error < 0)
+                        return file_failure(drivers, file->source, file->error);
                 r = add_relations(drivers, driver);
                 if (r < 0)
                         return report_oom(drivers->report);
@@ -309,7 +312,8 @@ static int want_firmware(Drivers *drivers, Firmware *firmware, Driver *driver) {
         return 0;
 }
 
-static int add_firmware(Collection *c, const DriverList *list, const char *why, Manifest *manifest) {
+static int add_firmware(Collection *c, const DriverList *list, const char *why,
+                        Manifest *manifest) {
         Drivers *drivers = c->drivers;
         _cleanup_(firmware_done) Firmware firmware = {};
         bool any = false;

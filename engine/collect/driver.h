@@ -34,8 +34,14 @@ DEFINE_CLEANUP_FUNC(Drivers *, drivers_free);
  * in is a failure (Incomplete) that names it. Missing firmware is a warning only for a driver that
  * this machine's modaliases ask for. Everything that was looked at is in the trace.
  *
- * `mode` is the profile's. `selected` (may be NULL) gets the driver names (as in /proc/modules),
- * those to be loaded early (Load=) too in `load`.
+ * Match= goes by the mode of the profile and by the facts: generic ones mean every driver.
+ * A driver that an administrator left out is not there, but nobody misses it. A glob over kernel/
+ * means a driver that replaces one of these (updates/, extra/) too. `selected` (may be NULL) gets
+ * the driver names (as in /proc/modules), those to be loaded early (Load=) too in `load`; a name
+ * may be there more than once after several calls.
+ *
+ * Failures: Incomplete, also for a driver or firmware that can't be read; KernelIncomplete where
+ * modules.dep names a file that is missing.
  */
 int drivers_collect(Drivers *drivers, Trace *trace, const DriverRule *rule, const char *why,
                     Manifest *manifest, char ***selected, char ***load);
@@ -47,8 +53,9 @@ int drivers_have(Drivers *drivers, const char *name);
  * The indexes that modprobe and udev read in the image, for exactly the drivers of `names`:
  * modules.dep(.bin), .alias(.bin), .symbols(.bin), .softdep, .devname, .builtin(.bin),
  * .builtin.alias.bin, .builtin.modinfo, .order, .weakdep where the kernel has them. Paths in them
- * are those in the image (decompressed). Added to the manifest as generated data; the same names
- * give the same bytes. Source of the binary format: kmod, shared/… index (magic 0xB007F457).
+ * are those in the image (decompressed). Added to the manifest as generated data, modules.builtin*
+ * as the kernel's own files; the same names, in any order, give the same bytes. A name that is no
+ * driver is passed over.
  */
 int drivers_collect_indexes(Drivers *drivers, Trace *trace, char *const *names,
                             Manifest *manifest);

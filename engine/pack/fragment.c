@@ -80,6 +80,27 @@ static int fragment_add(Fragment *f, const Entry *entry) {
         return 0;
 }
 
+/*
+ * Libraries are a fragment of their own: they are the larger half of what programs bring, every
+ * module has some, and a program that was upgraded should not cost packing them again.
+ */
+static bool is_library(const Entry *e) {
+        const char *so = strstr(path_basename(e->path), ".so");
+
+        return e->type != ENTRY_DIRECTORY && so && (so[3] == '\0' || so[3] == '.');
+}
+
+static int choose_fragment(Fragments *fs, Fragment *f, const Entry *entry, const char *module,
+                           Fragment **ret) {
+        int r;
+
+        *ret = f;
+        if (f->scope != SCOPE_SHARED || !is_library(entry))
+                return 0;
+        r = get_fragment(fs, "libraries", SCOPE_SHARED, ret);
+        return r < 0 ? r : strv_extend_unique(&(*ret)->modules, module);
+}
+
 int fragments_add(Fragments *fs, Report *report, const char *name, Scope scope,
                   const char *module, const Manifest *manifest) {
         Fragment *f;
@@ -93,6 +114,7 @@ int fragments_add(Fragments *fs, Report *report, const char *name, Scope scope,
 
         STRMAP_FOREACH(e, &manifest->entries) {
                 Entry *entry = e->value;
+                Fragment *chosen;
 
                 r = strmap_put(&fs->owners, entry->path, entry);
                 if (r == -EEXIST) {
@@ -105,7 +127,9 @@ int fragments_add(Fragments *fs, Report *report, const char *name, Scope scope,
                                            owner->why, entry->why);
                 }
                 if (r >= 0)
-                        r = fragment_add(f, entry);
+                        r = choose_fragment(fs, f, entry, module, &chosen);
+                if (r >= 0)
+                        r = fragment_add(chosen, entry);
                 if (r < 0)
                         return report_oom(report);
         }

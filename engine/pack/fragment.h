@@ -4,6 +4,7 @@
 /*
  * A piece of an image: what some modules bring, as one list of entries, named by its content.
  *
+ * Libraries (*.so*) that kernels share are in a fragment of their own, "libraries", whoever needs them.
  * A path has one owner, the first module of the plan that wants it; in the fragments of the others
  * it does not appear. Directories are repeated in each fragment that has something in them, always
  * with the mode that their first owner wants, since the kernel lets the last one win.

@@ -26,6 +26,14 @@ void report_done(Report *report) {
         report->failure = (Failure) {};
 }
 
+/* One line is promised, and names of files may have anything in them. */
+static char *one_line(char *message) {
+        for (char *p = message; p && *p; p++)
+                if ((unsigned char) *p < ' ' || *p == 0x7f)
+                        *p = ' ';
+        return message;
+}
+
 int report_fail(Report *report, FailureKind kind, int error, const char *path, unsigned line,
                 const char *format, ...) {
         Failure *f = &report->failure;
@@ -38,6 +46,7 @@ int report_fail(Report *report, FailureKind kind, int error, const char *path, u
         if (vasprintf(&f->message, format, ap) < 0)
                 f->message = NULL;
         va_end(ap);
+        one_line(f->message);
         f->kind = kind;
         f->error = error;
         f->stage = report->stage;
@@ -65,7 +74,7 @@ void report_warn(Report *report, const char *path, unsigned line, const char *fo
                 message = NULL;
                 return;
         }
-        report->on_warning(report->userdata, path, line, message);
+        report->on_warning(report->userdata, path, line, one_line(message));
 }
 
 void report_progress(Report *report, Stage stage, unsigned percent, const char *what) {

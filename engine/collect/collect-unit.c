@@ -88,26 +88,46 @@ static int add_dropins(Collector *c, Collection *out, const char *name, Unit *un
         return 0;
 }
 
+/* The link NAME in `directory`, if it has one. A directory is listed as a whole: that is one line
+ * of the trace for all units of a module, not one for each. */
+static int add_link_in(Collector *c, Collection *out, const char *directory, const char *name,
+                       const char *why) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = source_list(c->source, out->trace, directory, NULL, &names);
+        if (r < 0)
+                return is_missing(r) ? 0 : r;
+        if (!strv_contains(names, name))
+                return 0;
+        path = path_join(directory, name);
+        if (!path)
+                return -ENOMEM;
+        r = collect_path(c, out, path, NULL, why, NULL);
+        return is_missing(r) ? 0 : r; /* a dangling link is nobody's business */
+}
+
 /* The links in the vendor's *.wants/ and *.requires/ that make something start this unit. */
 static int add_wanted_by(Collector *c, Collection *out, const char *name, const char *why) {
-        static const char *const kinds[] = { "wants", "requires" };
+        static const char *const patterns[] = { "*.wants", "*.requires" };
 
         for (size_t i = 0; i < OUR_DIRECTORY; i++)
-                for (size_t k = 0; k < ELEMENTSOF(kinds); k++) {
-                        _cleanup_free_ char *pattern = NULL;
-                        _cleanup_strv_free_ char **paths = NULL;
+                for (size_t k = 0; k < ELEMENTSOF(patterns); k++) {
+                        _cleanup_strv_free_ char **names = NULL;
                         int r;
 
-                        if (str_printf(&pattern, "%s/*.%s/%s", unit_directories[i], kinds[k],
-                                       name) < 0)
-                                return -ENOMEM;
-                        r = source_glob(c->source, out->trace, pattern, &paths);
-                        STRV_FOREACH(path, paths) {
+                        r = source_list(c->source, out->trace, unit_directories[i], patterns[k],
+                                        &names);
+                        if (is_missing(r))
+                                continue;
+                        STRV_FOREACH(directory, names) {
+                                _cleanup_free_ char *path = NULL;
+
                                 if (r < 0)
-                                        return r;
-                                r = collect_path(c, out, *path, NULL, why, NULL);
-                                if (is_missing(r)) /* a dangling link is nobody's business */
-                                        r = 0;
+                                        break;
+                                path = path_join(unit_directories[i], *directory);
+                                r = path ? add_link_in(c, out, path, name, why) : -ENOMEM;
                         }
                         if (r < 0)
                                 return r;

@@ -34,6 +34,19 @@ typedef struct Bind {
         int fd;
 } Bind;
 
+/* Everything in a directory, sorted: asked for again and again with other patterns. */
+typedef struct Listing {
+        char **names;
+        struct stat st; /* from before they were read */
+} Listing;
+
+static void listing_free(void *p) {
+        Listing *listing = p;
+
+        strv_free(listing->names);
+        free(listing);
+}
+
 struct Source {
         int root_fd;
         char *root;
@@ -42,6 +55,7 @@ struct Source {
         size_t n_binds, allocated_binds;
         Strmap directories; /* canonical path → struct stat */
         Strmap links; /* canonical path → target */
+        Strmap listings; /* canonical path → Listing */
 };
 
 Source *source_free(Source *source) {
@@ -54,6 +68,7 @@ Source *source_free(Source *source) {
         free(source->binds);
         strmap_done(&source->directories);
         strmap_done(&source->links);
+        strmap_done(&source->listings);
         safe_close(source->root_fd);
         free(source->root);
         free(source);
@@ -71,6 +86,7 @@ int source_new(Source **ret, const char *root) {
                 .root_fd = -EBADF,
                 .directories = STRMAP_INIT(free),
                 .links = STRMAP_INIT(free),
+                .listings = STRMAP_INIT(listing_free),
         };
 
         source->root = realpath(root, NULL);
@@ -425,6 +441,7 @@ int source_bind(Source *source, const char *at, const char *directory) {
         /* What was known of the place is no longer so. */
         strmap_done(&source->directories);
         strmap_done(&source->links);
+        strmap_done(&source->listings);
         return 0;
 }
 
@@ -615,10 +632,50 @@ int source_list_canonical(const Source *source, const char *canonical, const cha
         return 0;
 }
 
+static int get_listing(Source *source, const char *canonical, const Listing **ret) {
+        Listing *listing = strmap_get(&source->listings, canonical);
+        int r;
+
+        if (!listing) {
+                listing = calloc(1, sizeof(Listing));
+                if (!listing)
+                        return -ENOMEM;
+                r = source_list_canonical(source, canonical, NULL, &listing->names, &listing->st);
+                if (r >= 0)
+                        r = strmap_put(&source->listings, canonical, listing);
+                if (r < 0) {
+                        listing_free(listing);
+                        return r;
+                }
+        }
+        *ret = listing;
+        return 0;
+}
+
+/* Those of sorted names that match, each a copy; never NULL. */
+static int filter_names(char *const *names, const char *pattern, char ***ret) {
+        _cleanup_strv_free_ char **l = NULL;
+        size_t n = 0;
+
+        l = calloc(strv_length(names) + 1, sizeof(char *));
+        if (!l)
+                return -ENOMEM;
+        STRV_FOREACH(name, names) {
+                if (pattern && fnmatch(pattern, *name, 0) != 0)
+                        continue;
+                l[n] = strdup(*name);
+                if (!l[n++])
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
 int source_list(Source *source, Trace *trace, const char *directory, const char *pattern,
                 char ***ret) {
         _cleanup_free_ char *canonical = NULL;
         _cleanup_strv_free_ char **names = NULL;
+        const Listing *listing;
         struct stat st;
         int r;
 
@@ -627,14 +684,13 @@ int source_list(Source *source, Trace *trace, const char *directory, const char 
                 return r;
         if (!S_ISDIR(st.st_mode))
                 return -ENOTDIR;
-        r = source_list_canonical(source, canonical, pattern, &names, &st);
+        r = get_listing(source, canonical, &listing);
+        if (r >= 0)
+                r = filter_names(listing->names, pattern, &names);
+        if (r >= 0 && trace)
+                r = trace_add_list(trace, canonical, &listing->st, pattern, names);
         if (r < 0)
                 return r;
-        if (trace) {
-                r = trace_add_list(trace, canonical, &st, pattern, names);
-                if (r < 0)
-                        return r;
-        }
         *ret = TAKE_PTR(names);
         return 0;
 }

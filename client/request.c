@@ -76,6 +76,21 @@ int request_init(Request *ret, const char *kernel) {
         return 0;
 }
 
+/* --kernel-dir has one kernel, or the command line must say which. */
+static int kernel_of_directory(Source *source, char ***ret) {
+        Report report = REPORT_INIT;
+        char *version;
+        int r;
+
+        r = kernel_bind_directory(source, &report, arg_kernel_dir, NULL, &version);
+        if (r < 0)
+                r = say_failure(&report) == EXIT_STATUS_NOT_FOUND ? -ENOENT : r;
+        else
+                r = strv_consume(ret, version);
+        report_done(&report);
+        return r;
+}
+
 int choose_kernels(bool all, char ***ret) {
         _cleanup_(source_freep) Source *source = NULL;
         _cleanup_strv_free_ char **kernels = NULL;
@@ -83,6 +98,8 @@ int choose_kernels(bool all, char ***ret) {
         int r;
 
         r = source_new(&source, arg_root ?: "/");
+        if (r >= 0 && arg_kernel_dir)
+                return kernel_of_directory(source, ret);
         if (r >= 0)
                 r = kernel_list(source, NULL, &kernels);
         if (r < 0) {

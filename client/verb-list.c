@@ -11,7 +11,8 @@
 #include "table.h"
 
 /* What a build of this kernel would find. */
-static const char *image_state(Request *q, const char *kernel, char **ret_path, uint64_t *ret_size) {
+static const char *image_state(Request *q, const char *kernel, char **ret_path,
+                               uint64_t *ret_size) {
         _cleanup_(build_freep) Build *b = NULL;
         _cleanup_(image_record_freep) ImageRecord *record = NULL;
         Report report = {};
@@ -47,6 +48,7 @@ int verb_list(int argc, char *argv[]) {
         static const char *const columns[] = { "KERNEL", "PROFILE", "STATE", "SIZE", "PATH" };
         _cleanup_(table_freep) Table *table = NULL;
         _cleanup_strv_free_ char **kernels = NULL;
+        const char *none = arg_json == JSON_MODE_OFF ? "-" : NULL;
         Request q;
         int r;
 
@@ -56,19 +58,20 @@ int verb_list(int argc, char *argv[]) {
         if (request_init(&q, NULL) < 0)
                 return EXIT_STATUS_FAILED;
         r = table_new(&table, "images", columns, ELEMENTSOF(columns));
+        if (r >= 0)
+                table_set_number(table, 3);
         STRV_FOREACH(kernel, kernels) {
                 _cleanup_free_ char *path = NULL;
-                char size[SIZE_TEXT_MAX] = "-";
+                char size[SIZE_TEXT_MAX];
                 const char *state;
                 uint64_t bytes = 0;
 
                 if (r < 0)
                         break;
                 state = image_state(&q, *kernel, &path, &bytes);
-                r = table_add(table, (const char *[]) {
-                                             *kernel, arg_profile ?: "default", state,
-                                             bytes > 0 ? size_to_text(bytes, size) : "-",
-                                             path ?: "-" });
+                r = table_add(table, (const char *[]) { *kernel, arg_profile ?: "default", state,
+                                                        bytes > 0 ? table_size(bytes, size) : none,
+                                                        path ?: none });
         }
         request_done(&q);
         return r < 0 ? EXIT_STATUS_FAILED : table_print(table);

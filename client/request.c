@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <fnmatch.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -91,6 +92,31 @@ static int kernel_of_directory(Source *source, char ***ret) {
         return r;
 }
 
+/* Those that Kernels= of the profile has. What is wrong with the configuration, the build says. */
+static int keep_kernels_of_profile(Source *source, char ***kernels) {
+        _cleanup_(config_freep) Config *config = NULL;
+        _cleanup_strv_free_ char **kept = NULL;
+        const Profile *profile;
+        Report report = {};
+        int r;
+
+        r = config_load(source, NULL, &report, &config);
+        report_done(&report);
+        profile = r >= 0 ? config_find_profile(config, arg_profile ?: "default") : NULL;
+        if (!profile || strv_length(profile->kernels) == 0)
+                return r == -ENOMEM ? r : 0;
+        STRV_FOREACH(kernel, *kernels)
+                STRV_FOREACH(pattern, profile->kernels)
+                        if (fnmatch(*pattern, *kernel, 0) == 0) {
+                                r = strv_extend_unique(&kept, *kernel);
+                                if (r < 0)
+                                        return r;
+                        }
+        strv_free(*kernels);
+        *kernels = TAKE_PTR(kept);
+        return 0;
+}
+
 int choose_kernels(bool all, char ***ret) {
         _cleanup_(source_freep) Source *source = NULL;
         _cleanup_strv_free_ char **kernels = NULL;
@@ -108,6 +134,13 @@ int choose_kernels(bool all, char ***ret) {
         }
         if (!kernels || !kernels[0]) {
                 say("There is no kernel below %s/lib/modules.", arg_root ?: "");
+                return -ENOENT;
+        }
+        r = keep_kernels_of_profile(source, &kernels);
+        if (r < 0)
+                return r;
+        if (!kernels) {
+                say("No kernel is one of Kernels= in profile %s.", arg_profile ?: "default");
                 return -ENOENT;
         }
         if (all) {

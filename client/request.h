@@ -16,5 +16,6 @@ int request_init(Request *ret, const char *kernel);
 void request_done(Request *request);
 
 /* The kernels that are meant when the command line names none: all, or the one that runs, or the
- * newest where that isn't there. Negative after having said why. The caller frees. */
+ * newest where that isn't there; of those that Kernels= of the profile has. Negative after having
+ * said why. The caller frees. */
 int choose_kernels(bool all, char ***ret);

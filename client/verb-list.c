@@ -10,18 +10,18 @@
 #include "string-util.h"
 #include "table.h"
 
-/* What a build of this kernel would find. */
-static const char *image_state(Request *q, const char *kernel, char **ret_path,
+/* What a build of this kernel would find. NULL with a failure in the report where none would get so
+ * far. */
+static const char *image_state(Request *q, Report *report, const char *kernel, char **ret_path,
                                uint64_t *ret_size) {
         _cleanup_(build_freep) Build *b = NULL;
         _cleanup_(image_record_freep) ImageRecord *record = NULL;
-        Report report = {};
-        const char *state = "failed";
+        const char *state = NULL;
         struct stat st;
         int r;
 
         q->options.kernel = kernel;
-        r = build_new(&b, &q->options, &report);
+        r = build_new(&b, &q->options, report);
         if (r >= 0)
                 r = build_open(b);
         if (r >= 0) {
@@ -38,9 +38,8 @@ static const char *image_state(Request *q, const char *kernel, char **ret_path,
                         *ret_path = strdup(record->output);
                         *ret_size = record->size;
                 }
-        } else if (report.failure.kind == FAILURE_KERNEL_INCOMPLETE)
+        } else if (report->failure.kind == FAILURE_KERNEL_INCOMPLETE)
                 state = "incomplete";
-        report_done(&report);
         return state;
 }
 
@@ -49,8 +48,8 @@ int verb_list(int argc, char *argv[]) {
         _cleanup_(table_freep) Table *table = NULL;
         _cleanup_strv_free_ char **kernels = NULL;
         const char *none = arg_json == JSON_MODE_OFF ? "-" : NULL;
+        int r, status = EXIT_STATUS_DONE;
         Request q;
-        int r;
 
         r = choose_kernels(true, &kernels);
         if (r < 0)
@@ -65,14 +64,23 @@ int verb_list(int argc, char *argv[]) {
                 char size[SIZE_TEXT_MAX];
                 const char *state;
                 uint64_t bytes = 0;
+                Report report = {};
 
                 if (r < 0)
                         break;
-                state = image_state(&q, *kernel, &path, &bytes);
+                state = image_state(&q, &report, *kernel, &path, &bytes);
+                if (!state) {
+                        status = say_failure(&report);
+                        report_done(&report);
+                        break;
+                }
+                report_done(&report);
                 r = table_add(table, (const char *[]) { *kernel, arg_profile ?: "default", state,
                                                         bytes > 0 ? table_size(bytes, size) : none,
                                                         path ?: none });
         }
         request_done(&q);
+        if (status != EXIT_STATUS_DONE)
+                return status;
         return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
 }

@@ -36,20 +36,28 @@ static const Verb verbs[] = {
         { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify },
         { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules },
         { "facts", 0, 0, "", "What this machine needs of an image", verb_facts },
-        { "kernels", 0, 0, "", "Kernels, and whether they have an image", verb_kernels },
+        { "kernels", 0, 0, "", "Kernels, and where their files are", verb_kernels },
         { "cat-config", 0, 0, "", "The configuration, merged as it is read", verb_cat_config },
         { "gc", 0, 0, "", "Remove what no image needs from the store", verb_gc },
         { "help", 0, 0, "", "This page", verb_help },
 };
 
+/* How many blanks are missing to a width; printf() counts the bytes of "…". */
+static int padding(const char *s, int width) {
+        for (; *s; s++)
+                width -= (*s & 0xc0) != 0x80;
+        return MAX_OF(width, 0);
+}
+
 static int verb_help(int argc, char *argv[]) {
         puts("initrdctl [OPTIONS…] COMMAND …\n\n"
              "Build and look into the initramfs images of this machine.\n\nCommands:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                printf("  %-10s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].help);
+                printf("  %-10s %s%*s %s\n", verbs[i].name, verbs[i].arguments,
+                       padding(verbs[i].arguments, 17), "", verbs[i].help);
         puts("\nOptions:\n"
              "     --root=DIR         Build for the system in DIR, with nothing of this one\n"
-             "     --kernel-dir=DIR   A kernel that is not below /lib/modules\n"
+             "     --kernel-dir=DIR   A kernel that is not below /lib/modules: its directory\n"
              "     --output=FILE      Where the image goes\n"
              "     --store=DIR        Where work is kept from one build to the next\n"
              "     --profile=NAME     Which recipe (default)\n"
@@ -61,14 +69,16 @@ static int verb_help(int argc, char *argv[]) {
              "     --best             Pack at the idle level at once\n"
              "     --recompress       With gc: pack what images are made of at the idle level\n"
              "     --force            Build also when nothing changed\n"
-             "     --all              All kernels\n"
+             "     --all              With rebuild: the images of all kernels\n"
              "     --offline          Without the service (it is always so, as yet)\n"
              "     --threads=N        How many fragments are packed at once\n"
-             "     --json=MODE        short, pretty or off\n"
-             "     --no-legend        Tables without their head\n"
+             "     --json[=MODE]      Results as JSON: short, pretty or off\n"
+             "     --no-legend        Tables without headings\n"
+             "     --no-pager         For other tools' sake: there is no pager\n"
              "  -q --quiet            Only what goes wrong\n"
-             "  -h --help\n"
-             "     --version");
+             "  -h --help             This page\n"
+             "     --version          The version of the program\n\n"
+             "initrdctl(1) says more.");
         return EXIT_STATUS_DONE;
 }
 

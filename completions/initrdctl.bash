@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for initrdctl(1)
+
+_initrdctl() {
+        local verbs='build rebuild plan list inspect files verify modules facts kernels cat-config gc
+                help'
+        # What ends in "=" takes a value.
+        local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
+                --compression= --level= --set= --best --recompress --force --all --offline --threads=
+                --json --json= --no-legend --no-pager --quiet --help --version -q -h'
+        local cur prev words cword split verb= i
+
+        _init_completion -s || return
+        for ((i = 1; i < cword; i++)); do
+                [[ ${words[i]} == -* || ${words[i - 1]} == = ]] && continue
+                [[ " "${verbs//$'\n'/ }" " == *" ${words[i]} "* ]] && verb=${words[i]} && break
+        done
+
+        case $prev in
+        --root | --kernel-dir | --store) _filedir -d && return ;;
+        --output | --facts) _filedir && return ;;
+        --mode) COMPREPLY=($(compgen -W 'host strict generic' -- "$cur")) && return ;;
+        --compression) COMPREPLY=($(compgen -W 'zstd xz gzip lz4 none' -- "$cur")) && return ;;
+        --json) $split && COMPREPLY=($(compgen -W 'short pretty off' -- "$cur")) ;;
+        --profile)
+                COMPREPLY=($(compgen -W "$(_initrdctl_profiles)" -- "$cur"))
+                return
+                ;;
+        --level | --set | --threads) return ;;
+        esac
+        $split && return
+
+        if [[ $cur == -* ]]; then
+                COMPREPLY=($(compgen -W "$options" -- "$cur"))
+                [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
+                return
+        fi
+        case $verb in
+        '') COMPREPLY=($(compgen -W "$verbs" -- "$cur")) ;;
+        build | rebuild | plan)
+                COMPREPLY=($(compgen -W "$(initrdctl --no-legend kernels 2>/dev/null |
+                        while read -r kernel _; do echo "$kernel"; done)" -- "$cur"))
+                ;;
+        modules)
+                COMPREPLY=($(compgen -W "$(initrdctl --no-legend modules 2>/dev/null |
+                        while read -r module _; do echo "$module"; done)" -- "$cur"))
+                ;;
+        inspect | files | verify) _filedir ;;
+        esac
+}
+
+_initrdctl_profiles() {
+        local path
+
+        echo default
+        for path in /{etc,run,usr/lib}/initrdd/profiles.d/*.conf; do
+                path=${path##*/}
+                [[ $path == '*.conf' ]] || echo "${path%.conf}"
+        done
+}
+
+complete -F _initrdctl initrdctl

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# fish completion for initrdctl(1)
+
+function __initrdctl_first_column
+    initrdctl --no-legend $argv 2>/dev/null | string replace -r ' .*' ''
+end
+
+function __initrdctl_profiles
+    echo default
+    for path in /{etc,run,usr/lib}/initrdd/profiles.d/*.conf
+        path basename $path | string replace -r '\.conf$' ''
+    end
+end
+
+complete -c initrdctl -f
+
+complete -c initrdctl -n __fish_use_subcommand -a build -d 'Build images that are missing or stale'
+complete -c initrdctl -n __fish_use_subcommand -a rebuild -d 'Build in any case'
+complete -c initrdctl -n __fish_use_subcommand -a plan -d 'What a build would contain and why'
+complete -c initrdctl -n __fish_use_subcommand -a list -d 'Images and their state'
+complete -c initrdctl -n __fish_use_subcommand -a inspect -d 'What an image is made of'
+complete -c initrdctl -n __fish_use_subcommand -a files -d 'The files of an image'
+complete -c initrdctl -n __fish_use_subcommand -a verify -d 'Whether an image would boot'
+complete -c initrdctl -n __fish_use_subcommand -a modules -d 'Modules, and what they are'
+complete -c initrdctl -n __fish_use_subcommand -a facts -d 'What this machine needs of an image'
+complete -c initrdctl -n __fish_use_subcommand -a kernels -d 'Kernels, and where their files are'
+complete -c initrdctl -n __fish_use_subcommand -a cat-config -d 'The configuration, merged as it is read'
+complete -c initrdctl -n __fish_use_subcommand -a gc -d 'Remove what no image needs from the store'
+complete -c initrdctl -n __fish_use_subcommand -a help -d 'Commands and options'
+
+complete -c initrdctl -n '__fish_seen_subcommand_from build rebuild plan' -a '(__initrdctl_first_column kernels)'
+complete -c initrdctl -n '__fish_seen_subcommand_from modules' -a '(__initrdctl_first_column modules)'
+complete -c initrdctl -n '__fish_seen_subcommand_from inspect files verify' -F
+
+complete -c initrdctl -l root -xa '(__fish_complete_directories)' -d 'Build for the system in a directory'
+complete -c initrdctl -l kernel-dir -xa '(__fish_complete_directories)' -d 'A kernel that is not below /lib/modules'
+complete -c initrdctl -l output -rF -d 'Where the image goes'
+complete -c initrdctl -l store -xa '(__fish_complete_directories)' -d 'Where work is kept'
+complete -c initrdctl -l profile -xa '(__initrdctl_profiles)' -d 'Which recipe'
+complete -c initrdctl -l mode -xa 'host strict generic' -d 'What the image is for'
+complete -c initrdctl -l facts -rF -d 'What another machine needs'
+complete -c initrdctl -l compression -xa 'zstd xz gzip lz4 none' -d 'How fragments are compressed'
+complete -c initrdctl -l level -x -d 'How hard to compress'
+complete -c initrdctl -l set -x -d 'Any key of a profile'
+complete -c initrdctl -l best -d 'Pack at the idle level at once'
+complete -c initrdctl -l recompress -d 'With gc: pack at the idle level'
+complete -c initrdctl -l force -d 'Build also when nothing changed'
+complete -c initrdctl -l all -d 'All kernels'
+complete -c initrdctl -l offline -d 'Without the service'
+complete -c initrdctl -l threads -x -d 'How many fragments are packed at once'
+complete -c initrdctl -l json -fa 'short pretty off' -d 'Results as JSON'
+complete -c initrdctl -l no-legend -d 'Tables without headings'
+complete -c initrdctl -l no-pager -d 'For other tools\' sake'
+complete -c initrdctl -s q -l quiet -d 'Only what goes wrong'
+complete -c initrdctl -s h -l help -d 'Commands and options'
+complete -c initrdctl -l version -d 'The version of the program'

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Holds everything that says what initrdctl takes against each other.
+
+    tests/lint/test-command-line.py INITRDCTL
+
+That is its own table, --help, the man page and the completions of bash, zsh and fish: the commands,
+the options, and whether an option takes a value ("", "=" or "[=]"). The keys of a profile are held
+against initrdd.conf(5). Where bash and fish are installed they also complete an option.
+"""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+
+
+def read(path):
+    return (SOURCE / path).read_text(encoding="utf-8")
+
+
+def section(text, begin, end):
+    return text.split(begin, 1)[1].split(end, 1)[0]
+
+
+def from_source():
+    text = read("client/initrdctl.c")
+    value = {"no": "", "required": "=", "optional": "[=]"}
+    verbs = re.findall(r'\{ "([\w-]+)"', section(text, "verbs[] = {", "};"))
+    table = section(text, "struct option options[] = {", "};")
+    options = {"--" + name: value[kind]
+               for name, kind in re.findall(r'\{ "([\w-]+)", (\w+)_argument', table)}
+    for letters in re.findall(r'getopt_long\(argc, argv, "(\w+)"', text):
+        options.update({"-" + letter: "" for letter in letters})
+    return set(verbs), options
+
+
+def from_help(program):
+    text = subprocess.run([program, "--help"], check=True, stdout=subprocess.PIPE,
+                          encoding="utf-8").stdout
+    verbs = re.findall(r"^  ([\w-]+)", section(text, "Commands:\n", "\n\n"), re.MULTILINE)
+    options = {}
+    for short, name, value in re.findall(r"^  (-\w)? *(--[\w-]+)(\[=|=)?",
+                                         text.split("Options:\n")[1], re.MULTILINE):
+        options[name] = "[=]" if value == "[=" else value
+        if short:
+            options[short] = value
+    return set(verbs), options
+
+
+def from_man():
+    text = read("man/initrdctl.1")
+    verbs = re.findall(r"^\.It Cm ([\w-]+)", section(text, ".Sh COMMANDS", ".Sh "), re.MULTILINE)
+    options = {}
+    for item in re.findall(r"^\.It (Fl .*)", section(text, ".Sh OPTIONS", ".Sh "), re.MULTILINE):
+        value = "[=]" if "Ns Op = Ns" in item else "=" if "Ns = Ns" in item else ""
+        options.update({"-" + name: value for name in re.findall(r"Fl ([\w-]+)", item)})
+    return set(verbs), options
+
+
+def from_bash():
+    text = read("completions/initrdctl.bash")
+    words = re.search(r"options='(.*?)'", text, re.DOTALL)[1].split()
+    options = {}
+    for word in words:
+        name = word.rstrip("=")
+        options[name] = "[=]" if name in options else "=" if word.endswith("=") else ""
+    return set(re.search(r"verbs='(.*?)'", text, re.DOTALL)[1].split()), options
+
+
+def from_zsh():
+    text = read("completions/_initrdctl")
+    verbs = re.findall(r"^ +'([\w-]+):", section(text, "commands=(", "\n        )"), re.MULTILINE)
+    arguments = text.split("_arguments -s", 1)[1]
+    options = {name: "[=]" if value == "=-" else value
+               for name, value in re.findall(r"'\*?(--[\w-]+)(=-|=)?\[", arguments)}
+    for names in re.findall(r"\{([\w,-]+)\}", arguments):
+        options.update({name: "" for name in names.split(",")})
+    return set(verbs), options
+
+
+def from_fish():
+    verbs, options = set(), {}
+    for line in read("completions/initrdctl.fish").splitlines():
+        found = re.match(r"complete -c initrdctl -n __fish_use_subcommand -a ([\w-]+)", line)
+        if found:
+            verbs.add(found[1])
+        found = re.match(r"complete -c initrdctl (?:-s (\w) )?-l ([\w-]+)( -\w+)?", line)
+        if found:
+            kind = (found[3] or "").strip()
+            options["--" + found[2]] = ("=" if kind in ("-x", "-xa", "-rF")
+                                        else "[=]" if kind == "-fa" else "")
+            if found[1]:
+                options["-" + found[1]] = ""
+    return verbs, options
+
+
+def shown(options):
+    return {name + value for name, value in options.items()}
+
+
+def differences(one, place, other):
+    if one - other:
+        yield "%s lacks: %s" % (place, " ".join(sorted(one - other)))
+    if other - one:
+        yield "%s: only there: %s" % (place, " ".join(sorted(other - one)))
+
+
+def check_completing(options):
+    """The completions that can be tried: every long option that begins with --no."""
+    wanted = {name for name in options if name.startswith("--no")}
+    bash_completion = pathlib.Path("/usr/share/bash-completion/bash_completion")
+    if bash_completion.exists():
+        script = ("source %s; source %s; COMP_LINE='initrdctl --no' COMP_POINT=14 COMP_CWORD=1; "
+                  "COMP_WORDS=(initrdctl --no); _initrdctl; printf '%%s\\n' \"${COMPREPLY[@]}\""
+                  % (bash_completion, SOURCE / "completions/initrdctl.bash"))
+        done = subprocess.run(["bash", "-c", script], check=True, encoding="utf-8",
+                              stdout=subprocess.PIPE)
+        yield from differences(wanted, "bash", set(done.stdout.split()))
+    if shutil.which("fish"):
+        script = "source %s; complete -C 'initrdctl --no'" % (SOURCE / "completions/initrdctl.fish")
+        done = subprocess.run(["fish", "--no-config", "-c", script], check=True, encoding="utf-8",
+                              stdout=subprocess.PIPE)
+        completed = {line.split("\t")[0] for line in done.stdout.splitlines()}
+        yield from differences(wanted, "fish", completed)
+
+
+def check_keys():
+    keys = set(re.findall(r'\] = \{ "(\w+)", set_', read("engine/describe/profile-keys.c")))
+    page = section(read("man/initrdd.conf.5"), ".Sh THE [Profile] SECTION", ".Sh ")
+    yield from differences(keys, "man/initrdd.conf.5",
+                           set(re.findall(r"^\.It Cm (\w+)=", page, re.MULTILINE)))
+
+
+def main(program):
+    verbs, options = from_source()
+    wrong = []
+    for place, found in (("--help", from_help(program)), ("man/initrdctl.1", from_man()),
+                         ("completions/initrdctl.bash", from_bash()),
+                         ("completions/_initrdctl", from_zsh()),
+                         ("completions/initrdctl.fish", from_fish())):
+        wrong += differences(verbs, place, found[0])
+        wrong += differences(shown(options), place, shown(found[1]))
+    wrong += check_keys()
+    wrong += check_completing(options)
+    if not verbs or not options:
+        wrong.append("client/initrdctl.c: its tables were not found")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main(sys.argv[1]))

@@ -30,7 +30,8 @@ void progress_draw(Progress *p, unsigned percent, const char *what) {
         fputs("\r[", stderr);
         for (unsigned i = 0; i < bar; i++)
                 fputc(i < filled ? '#' : ' ', stderr);
-        fprintf(stderr, "] %3u%% %.*s\033[K", p->percent, (int) (width - bar - 9), what);
+        fprintf(stderr, "] %3u%% %.*s\033[K", p->percent,
+                width > bar + 9 ? (int) (width - bar - 9) : 0, what);
         fflush(stderr);
 }
 

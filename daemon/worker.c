@@ -51,10 +51,14 @@ static void on_warning(void *userdata, const char *path, unsigned line, const ch
         send_report(report);
 }
 
+/* A build that begins again does not go back. */
 static void on_progress(void *userdata, Stage stage, unsigned percent, const char *what) {
-        json_t *report = json_pack("{s:s, s:s, s:i}", "type", JOB_REPORT_PROGRESS, "stage",
-                                   stage_to_string(stage), "percent", (int) percent);
+        unsigned *highest = userdata;
+        json_t *report = json_pack("{s:s, s:s}", "type", JOB_REPORT_PROGRESS, "stage",
+                                   stage_to_string(stage));
 
+        *highest = MAX_OF(*highest, percent);
+        json_object_set_new(report, "percent", json_integer(*highest));
         if (what)
                 json_object_set_new(report, "what", json_string(what));
         send_report(report);
@@ -162,7 +166,12 @@ static void raise_limits(void) {
 
 int main(int argc, char *argv[]) {
         _cleanup_free_ char *text = NULL;
-        Report report = { .on_warning = on_warning, .on_progress = on_progress };
+        unsigned highest = 0;
+        Report report = {
+                .on_warning = on_warning,
+                .on_progress = on_progress,
+                .userdata = &highest,
+        };
         json_t *request;
         const char *type;
         size_t size;

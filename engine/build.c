@@ -292,6 +292,17 @@ int build_output_path(const Build *b, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* Whether an admin who asks for the best would get another image. */
+static bool could_be_better(const Build *b, const ImageRecord *record) {
+        if (!b->options->best || b->profile->idle_level == 0)
+                return false;
+        for (size_t i = 0; i < record->n_fragments; i++)
+                if (record->fragments[i].compression != COMPRESSION_NONE &&
+                    record->fragments[i].level < b->profile->idle_level)
+                        return true;
+        return false;
+}
+
 int build_is_current(Build *b, ImageRecord **ret) {
         _cleanup_(image_record_freep) ImageRecord *record = NULL;
         _cleanup_free_ char *path = NULL;
@@ -302,7 +313,7 @@ int build_is_current(Build *b, ImageRecord **ret) {
                 return 0;
         if (build_output_path(b, &path) < 0)
                 return report_oom(b->report);
-        if (lstat(path, &st) < 0 || !image_record_is(record, &st))
+        if (lstat(path, &st) < 0 || !image_record_is(record, &st) || could_be_better(b, record))
                 return 0;
         if (trace_check(record->trace, b->source, NULL, &refreshed) <= 0)
                 return 0;

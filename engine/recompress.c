@@ -12,7 +12,10 @@
 #include "image/record.h"
 #include "pack/compress.h"
 #include "pack/pack.h"
+#include "path-util.h"
 #include "recompress.h"
+#include "source/source.h"
+#include "string-util.h"
 #include "strmap.h"
 
 typedef struct Buffer {
@@ -151,6 +154,30 @@ static bool remembered(const Strmap *map, XXH128_hash_t hash) {
         return strmap_contains(map, hex);
 }
 
+/*
+ * Whether the image is gone for good: replaced by somebody, or missing from a directory that has
+ * something else in it. An empty directory is one where a file system isn't mounted.
+ */
+static int is_gone(const ImageRecord *record) {
+        _cleanup_(source_freep) Source *directory = NULL;
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_free_ char *path = NULL;
+        struct stat st;
+        int r;
+
+        if (lstat(record->output, &st) >= 0)
+                return !image_record_is(record, &st);
+        path = path_dirname(record->output);
+        if (!path)
+                return -ENOMEM;
+        r = source_new(&directory, path);
+        if (r >= 0)
+                r = source_list(directory, NULL, "/", NULL, &names);
+        if (r == -ENOMEM)
+                return r;
+        return r >= 0 && *names;
+}
+
 /* What the images on record are made of. */
 static int mark(Garbage *g) {
         _cleanup_free_ XXH128_hash_t *keys = NULL;
@@ -160,12 +187,12 @@ static int mark(Garbage *g) {
         r = store_keys(g->store, STORE_IMAGES, &keys, &n_keys);
         for (size_t i = 0; i < n_keys && r >= 0; i++) {
                 _cleanup_(image_record_freep) ImageRecord *record = NULL;
-                struct stat st;
 
                 r = load(g->store, keys[i], &record);
                 if (r == -ENOMEM)
                         return r;
-                if (r < 0 || lstat(record->output, &st) < 0 || !image_record_is(record, &st)) {
+                r = r < 0 ? 1 : is_gone(record);
+                if (r > 0) {
                         r = store_remove(g->store, STORE_IMAGES, keys[i]);
                         continue;
                 }

@@ -227,7 +227,11 @@ int target_commit(Target *t, Report *report, uint64_t size, const TargetMark *ma
                       renameat(t->dir_fd, t->new_name, t->dir_fd, t->old_name) < 0))
                 (void) unlinkat(t->dir_fd, t->new_name, 0);
         /* Some file systems can't sync a directory; they have nothing to lose there. */
-        if (fsync(t->dir_fd) < 0 && errno != EINVAL && errno != EOPNOTSUPP)
-                return target_write_failed(t, report, -errno);
+        if (fsync(t->dir_fd) < 0 && errno != EINVAL && errno != EOPNOTSUPP) {
+                r = -errno;
+                return report_fail(report, FAILURE_BUILD_FAILED, r, t->directory, 0,
+                                   "The new image is in place, but the directory can't be synced: %s; check the disk",
+                                   strerror(-r));
+        }
         return 0;
 }

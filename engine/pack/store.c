@@ -162,7 +162,7 @@ static void boot_id(char ret[static 37]) {
 static int load_trusted(Store *store) {
         _cleanup_free_ char *text = NULL;
         _cleanup_strv_free_ char **lines = NULL;
-        char id[37];
+        char id[38]; /* with a line break */
         size_t size;
         int r;
 
@@ -216,7 +216,8 @@ static int open_all(Store *store, StoreLock lock) {
         store->fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->fd < 0)
                 return -errno;
-        store->lock_fd = openat(store->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        store->lock_fd =
+                        openat(store->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (store->lock_fd < 0 && errno == EROFS)
                 store->lock_fd = openat(store->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->lock_fd < 0)
@@ -245,7 +246,12 @@ int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
         store = malloc(sizeof(Store));
         if (!store)
                 return report_oom(report);
-        *store = (Store) { .fd = -EBADF, .lock_fd = -EBADF, .fragments_fd = -EBADF };
+        *store = (Store) {
+                .fd = -EBADF,
+                .lock_fd = -EBADF,
+                .fragments_fd = -EBADF,
+                .names = STRMAP_INIT(free),
+        };
         pthread_mutex_init(&store->mutex, NULL);
         store->path = strdup(path);
         if (!store->path)
@@ -254,13 +260,16 @@ int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
         r = open_all(store, lock);
         if (r == -ENOSPC || r == -EDQUOT)
                 return report_fail(report, FAILURE_NO_SPACE, r, path, 0,
-                                   "There is no space for the store; free some, or name another directory with --store");
+                                   "There is no space for the store; free some, or name another "
+                                   "directory with --store");
         if (r == -EACCES || r == -EPERM)
                 return report_fail(report, FAILURE_NOT_PERMITTED, r, path, 0,
-                                   "The store may not be written by this user; run as root, or name another directory with --store");
+                                   "The store may not be written by this user; run as root, or "
+                                   "name another directory with --store");
         if (r < 0)
                 return report_fail(report, FAILURE_BUILD_FAILED, r, path, 0,
-                                   "The store can't be opened: %s; name another directory with --store",
+                                   "The store can't be opened: %s; name another directory with "
+                                   "--store",
                                    strerror(-r));
         *ret = TAKE_PTR(store);
         return 0;

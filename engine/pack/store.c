@@ -127,25 +127,33 @@ static int each_name(int dir_fd, int (*callback)(void *userdata, const char *nam
         return 0;
 }
 
-/* A name without the hash of the bytes at its end: what a fragment is looked up by. */
+/* What a fragment is looked up by: how its name begins. */
+static int fragment_key(XXH128_hash_t content, Compression compression, int level, char **ret) {
+        char hex[33];
+
+        hash_to_string(content, hex);
+        return str_printf(ret, "%s-%s-%d", hex, compression_to_string(compression), level);
+}
+
 static int add_name(void *userdata, const char *name) {
         Store *store = userdata;
-        const char *dash = strrchr(name, '-');
-        const char *raw;
-        char *key, *copy;
+        _cleanup_free_ char *key = NULL;
+        StoredFragment f;
+        char *copy;
         int r;
 
-        if (!dash)
+        if (fragment_from_name(name, &f) < 0)
                 return 0;
-        for (raw = dash - 1; raw > name && *raw != '-'; raw--)
-                ;
-        key = strndup(name, (size_t) (raw - name));
+        r = fragment_key(f.content, f.compression, f.level, &key);
+        if (r < 0)
+                return r;
         copy = strdup(name);
-        r = key && copy ? strmap_put(&store->names, key, copy) : -ENOMEM;
-        free(key);
+        if (!copy)
+                return -ENOMEM;
+        r = strmap_replace(&store->names, key, copy);
         if (r < 0)
                 free(copy);
-        return r == -EEXIST ? 0 : r;
+        return r;
 }
 
 /* This boot's ID, or "" where it can't be told: then nothing is trusted for long. */
@@ -278,13 +286,11 @@ int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
 bool store_find(Store *store, XXH128_hash_t content, Compression compression, int level,
                 StoredFragment *ret) {
         _cleanup_free_ char *key = NULL;
-        char hex[33];
         const char *name;
         struct stat st;
         bool found = false;
 
-        hash_to_string(content, hex);
-        if (str_printf(&key, "%s-%s-%d", hex, compression_to_string(compression), level) < 0)
+        if (fragment_key(content, compression, level, &key) < 0)
                 return false;
         pthread_mutex_lock(&store->mutex);
         name = strmap_get(&store->names, key);
@@ -313,6 +319,7 @@ static int check_bytes(int fd, const StoredFragment *f) {
 int store_open_fragment(Store *store, const StoredFragment *f) {
         _cleanup_free_ char *name = NULL;
         _cleanup_close_ int fd = -EBADF;
+        struct stat st;
         bool trusted;
         int r;
 
@@ -320,16 +327,18 @@ int store_open_fragment(Store *store, const StoredFragment *f) {
         if (r < 0)
                 return r;
         fd = openat(store->fragments_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
+        if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
 
         pthread_mutex_lock(&store->mutex);
         trusted = strmap_contains(&store->trusted, name);
         pthread_mutex_unlock(&store->mutex);
-        if (trusted)
+        r = (uint64_t) st.st_size == f->size;
+        if (r > 0 && trusted)
                 return TAKE_FD(fd);
 
-        r = check_bytes(fd, f);
+        if (r > 0)
+                r = check_bytes(fd, f);
         if (r < 0)
                 return r;
         if (r == 0) {

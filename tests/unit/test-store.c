@@ -220,6 +220,46 @@ static void test_checked_once(void **state) {
         assert_bytes(store, &f, "the Xytes of a segment");
 }
 
+/* One that is not as long as it was is as good as gone, trusted or not: neither is read behind its
+ * end. */
+static void test_shortened(void **state) {
+        ConfTree *t = *state;
+
+        for (unsigned trusted = 0; trusted < 2; trusted++) {
+                _cleanup_(store_freep) Store *store = open_store(t, STORE_SHARED);
+                _cleanup_free_ char *path = NULL, *full = NULL;
+                StoredFragment f = put(store, 1, BYTES), found;
+
+                store_free(store);
+                if (!trusted)
+                        assert_int_equal(unlinkat(t->fd, "store/trusted", 0), 0);
+                path = only_file(t);
+                full = path_join(t->path, path);
+                store = open_store(t, STORE_SHARED);
+                assert_int_equal(truncate(full, trusted ? 3 : 0), 0);
+                assert_int_equal(store_open_fragment(store, &f), -ENOENT);
+                assert_int_equal(count_fragments(store), 0);
+                assert_false(find(store, 1, &found));
+        }
+}
+
+/* What was damaged and packed anew has another name if the compressor has changed meanwhile. */
+static void test_replaced(void **state) {
+        _cleanup_(store_freep) Store *store = open_store(*state, STORE_SHARED);
+        StoredFragment old = put(store, 1, BYTES), new, found;
+        ConfTree *t = *state;
+
+        store_free(store);
+        assert_int_equal(unlinkat(t->fd, "store/trusted", 0), 0);
+        damage(t);
+        store = open_store(t, STORE_SHARED);
+        assert_int_equal(store_open_fragment(store, &old), -ENOENT);
+        new = put(store, 1, "the same, packed otherwise");
+        assert_true(find(store, 1, &found));
+        assert_int_equal(found.hash, new.hash);
+        assert_bytes(store, &found, "the same, packed otherwise");
+}
+
 /* Records come and go by key; their directories have nothing else in them for the store. */
 static void test_records(void **state) {
         static const XXH128_hash_t a = { .low64 = 1 }, b = { .low64 = 2 };
@@ -259,7 +299,8 @@ static void test_leftovers(void **state) {
                 "store/collections/00000000000000010000000000000007.tmp-77",
                 "store/images/00000000000000010000000000000007.tmp-77",
         };
-        static const char *const others[] = { "store/fragments/README", "store/fragments/a-b" };
+        static const char *const others[] = { "store/fragments/README", "store/fragments/a-b",
+                                              "store/fragments/-", "store/fragments/-a" };
         _cleanup_(store_freep) Store *store = open_store(*state, STORE_EXCLUSIVE);
         StoredFragment f = put(store, 1, BYTES), found;
         ConfTree *t = *state;
@@ -465,7 +506,7 @@ int main(void) {
 #define IN_TREE(f) cmocka_unit_test_setup_teardown(f, conf_tree_setup, conf_tree_teardown)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hashes), IN_TREE(test_put_find), IN_TREE(test_trusted),
-                IN_TREE(test_checked_once),    IN_TREE(test_records),  IN_TREE(test_leftovers),
+                IN_TREE(test_checked_once),    IN_TREE(test_records), IN_TREE(test_shortened), IN_TREE(test_replaced),  IN_TREE(test_leftovers),
                 IN_TREE(test_two),             IN_TREE(test_lock),     IN_TREE(test_cut_short),
                 IN_TREE(test_full),            IN_TREE(test_read_only), IN_TREE(test_errors),
         };

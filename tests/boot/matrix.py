@@ -98,8 +98,8 @@ def _generic(name, root, system="debian12", flavour="amd64", **options):
     return Case(name, Image(system, flavour), ROOTS[root], **options)
 
 
-def _host(name, root, system="debian12", flavour="amd64", profile=None, **options):
-    image = Image(system, flavour, "host", ROOTS[root].facts, profile=profile)
+def _host(name, root, system="debian12", flavour="amd64", settings=(), **options):
+    image = Image(system, flavour, "host", ROOTS[root].facts, settings=settings)
     return Case(name, image, ROOTS[root], **options)
 
 
@@ -109,7 +109,7 @@ def _compressed(compression):
             "the image does not start with a %s segment" % compression
 
     return _host("compression-" + compression, "ext4-uuid",
-                 profile=(compression, "Compression=" + compression, "Microcode=no"), check=check)
+                 settings=("Compression=" + compression, "Microcode=no"), check=check)
 
 
 MICROCODE = {
@@ -148,10 +148,10 @@ CASES = (
     + [Case("microcode", Image("debian12", "amd64", files=MICROCODE), ROOTS["ext4-uuid"],
             check=_check_microcode)]
     # A root that never comes: an end in finite time, which says what was waited for.
-    + [_host("missing-root-locked", "ext4-uuid", profile=("locked", "Emergency=locked"),
+    + [_host("missing-root-locked", "ext4-uuid", settings=("Emergency=locked",),
              command_line=_MISSING, failures=(r"Kernel panic",),
              expect=(_NAMES_DEVICE, r"(?i)emergency")),
-       _host("missing-root-shell", "ext4-uuid", profile=("open", "Emergency=open"),
+       _host("missing-root-shell", "ext4-uuid", settings=("Emergency=open",),
              command_line=_MISSING, failures=(r"Kernel panic",),
              expect=(_NAMES_DEVICE, r"(?i)emergency", r"SHELL-42"),
              answers=((r"(?i)press Enter for maintenance.*\n?.*: ?", ""),

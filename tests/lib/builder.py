@@ -3,8 +3,7 @@
 
 An image is described by an Image; equal ones are built once in a run, by whichever boot asks
 first. Images are built from a system in a directory, never from this machine. What a case needs
-beside the system (a profile, microcode) is added to a linked copy of it, where initrdd itself is
-installed too: with --root= everything is read beneath the root, its module files included.
+beside the system (a profile, microcode, initrdd itself) is added to a linked copy of it.
 
 dracut is the second builder, for the comparison of boot times (--builder=dracut). It takes its
 programs from this machine; only the kernel is the case's own.
@@ -24,19 +23,21 @@ from cache import run
 
 
 class Image:
-    """`system` and `flavour` name root tree and kernel. `mode` is generic or host, the latter
-    with `facts`, a dict as `initrdctl facts --json` writes it. `profile` is the name of a profile
-    and the lines of its [Profile] section, `files` maps paths to content added to the tree. With
-    `kernel_dir` no kernel is in the tree, and this one comes from outside."""
+    """`system` and `flavour` name root tree and kernel. `mode` is --mode=, None where the profile
+    says it; an image that isn't generic needs `facts`, as `initrdctl facts --json` writes them.
+    `settings` are --set=; `files` maps paths to content added to the tree, `installed` adds
+    initrdd. With `kernel_dir` no kernel is in the tree, and this one comes from outside."""
 
-    def __init__(self, system, flavour="amd64", mode="generic", facts=None, profile=None, files=None,
-                 kernel_dir=False):
+    def __init__(self, system, flavour="amd64", mode="generic", facts=None, profile="default",
+                 settings=(), files=None, installed=False, kernel_dir=False):
         self.system, self.flavour, self.mode, self.facts = system, flavour, mode, facts
-        self.profile, self.files, self.kernel_dir = profile, files or {}, kernel_dir
+        self.profile, self.settings, self.files = profile, settings, files or {}
+        self.installed, self.kernel_dir = installed, kernel_dir
 
     def identity(self):
         text = repr((self.system, self.flavour, self.mode, json.dumps(self.facts, sort_keys=True),
-                     self.profile, sorted(self.files.items()), self.kernel_dir))
+                     self.profile, self.settings, sorted(self.files.items()), self.installed,
+                     self.kernel_dir))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -86,33 +87,37 @@ class Builder:
 
 
 class InitrddBuilder(Builder):
-    """initrdctl of a build directory."""
+    """initrdctl of a build directory, from a staged install: it finds its worker and the module
+    files beside itself, and shows them to a root that has none."""
 
     def __init__(self, work, build_directory):
         super().__init__(work)
         self.build_directory = os.path.abspath(build_directory)
+        self.stage = os.path.join(work, "stage")
         self.scratch, self.scratch_fd = cache.scratch()
 
+    def install(self, directory):
+        run("meson", "install", "-C", self.build_directory, "--no-rebuild", "--quiet",
+            "--destdir", directory)
+
     def tree(self, image):
-        """A linked copy of the system with initrdd installed, and the image's files and profile
-        added. One serves all images that add the same files, as one machine has many profiles."""
+        """The system; or a linked copy of it with the image's files, or initrdd, added."""
         flavours = () if image.kernel_dir else None
-        name = hashlib.sha256(repr((flavours, sorted(image.files.items()))).encode())
+        system = debian.tree(image.system, flavours)
+        if not image.files and not image.installed:
+            return system
+        name = hashlib.sha256(repr((flavours, image.installed, sorted(image.files.items()))).encode())
         path = os.path.join(self.scratch, image.system + "-" + name.hexdigest()[:12])
         if not os.path.exists(path):
-            debian.copy_linked(debian.tree(image.system, flavours), path)
-            run("meson", "install", "-C", self.build_directory, "--no-rebuild", "--quiet",
-                "--destdir", path)
+            debian.copy_linked(system, path)
+            if image.installed:
+                self.install(path)
             for where, content in image.files.items():
                 add_file(os.path.join(path, where), content)
-        if image.profile:
-            name, *lines = image.profile
-            where = os.path.join(path, "etc/initrdd/profiles.d", name + ".conf")
-            if not os.path.exists(where):
-                add_file(where, "\n".join(["[Profile]"] + lines + [""]).encode())
         return path
 
     def prepare(self, images):
+        self.install(self.stage)
         # On a machine without a cache this is mostly waiting for the network.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             list(pool.map(debian.tree, sorted({image.system for image in images})))
@@ -127,11 +132,11 @@ class InitrddBuilder(Builder):
         os.close(self.scratch_fd)
 
     def command(self, image, kernel, output):
-        command = [os.path.join(self.build_directory, "client/initrdctl"), "--offline", "build",
+        command = [os.path.join(self.stage, "usr/bin/initrdctl"), "--offline", "build",
                    kernel.version, "--root=" + self.tree(image), "--output=" + output,
-                   "--store=" + os.path.join(self.work, "store"),
-                   "--profile=" + (image.profile[0] if image.profile else "default"),
-                   "--mode=" + image.mode]
+                   "--store=" + os.path.join(self.work, "store"), "--profile=" + image.profile]
+        if image.mode:
+            command.append("--mode=" + image.mode)
         if image.facts is not None:
             facts = output + ".facts"
             with open(facts, "w", encoding="utf-8") as stream:
@@ -139,12 +144,10 @@ class InitrddBuilder(Builder):
             command.append("--facts=" + facts)
         if image.kernel_dir:
             command.append("--kernel-dir=" + kernel.tree)
-        return command
+        return command + ["--set=" + setting for setting in image.settings]
 
     def build(self, image, kernel, output):
-        worker = os.path.join(self.build_directory, "daemon/initrdd-worker")
-        run(*self.command(image, kernel, output),
-            env=dict(os.environ, INITRDD_WORKER=worker, NO_COLOR="1"))
+        run(*self.command(image, kernel, output), env=dict(os.environ, NO_COLOR="1"))
 
 
 class DracutBuilder(Builder):

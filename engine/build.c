@@ -228,6 +228,20 @@ static int image_key(Build *b) {
         return 0;
 }
 
+/* Where there is no room for a store, an image can still be made. */
+static int open_store(Build *b) {
+        int r;
+
+        r = store_open(&b->store, b->report, b->options->store, STORE_SHARED);
+        if (r != -ENOSPC && r != -EDQUOT && r != -EROFS)
+                return r;
+        report_done(b->report);
+        report_warn(b->report, b->options->store, 0,
+                    "There can be no store here (%s): everything is packed, and the next build will take as long",
+                    strerror(-r));
+        return 0;
+}
+
 int build_open(Build *b) {
         int r;
 
@@ -240,7 +254,7 @@ int build_open(Build *b) {
         if (r >= 0)
                 r = open_facts(b);
         if (r >= 0 && b->options->store)
-                r = store_open(&b->store, b->report, b->options->store, STORE_SHARED);
+                r = open_store(b);
         if (r < 0)
                 return r;
 
@@ -268,6 +282,8 @@ static int load_record(Build *b, ImageRecord **ret) {
         size_t size;
         int r;
 
+        if (!b->store)
+                return -ENOENT;
         r = store_get(b->store, STORE_IMAGES, b->key, &data, &size);
         return r < 0 ? r : image_record_deserialize(data, size, ret);
 }
@@ -277,6 +293,8 @@ static int save_record(Build *b, const ImageRecord *record) {
         size_t size;
         int r;
 
+        if (!b->store)
+                return 0;
         r = image_record_serialize(record, &data, &size);
         return r < 0 ? r : store_put(b->store, STORE_IMAGES, b->key, data, size);
 }
@@ -747,7 +765,7 @@ int build_write(Build *b, ImageRecord **ret) {
         r = packer_new(&packer, b->source, b->store, b->report, b->fragments, &pack);
         if (r < 0)
                 return r;
-        r = assemble(target, b->report, b->store, b->fragments, packer, describe, b, &size);
+        r = assemble(target, b->report, b->fragments, packer, describe, b, &size);
         if (r < 0)
                 return r;
         r = make_record(b, target, ret);

@@ -18,7 +18,6 @@
 typedef struct Assembly {
         Target *target;
         Report *report;
-        Store *store;
         uint64_t offset;
         bool no_clone; /* this file system can't */
         TargetMark *marks;
@@ -65,18 +64,13 @@ static int clone_blocks(Assembly *a, int fd, uint64_t size) {
 }
 
 static int write_stored(Assembly *a, const Fragment *f) {
-        _cleanup_close_ int fd = -EBADF;
         void *p;
         int r;
 
-        fd = store_open_fragment(a->store, &f->stored);
-        if (fd < 0)
-                return report_fail(a->report, FAILURE_BUILD_FAILED, fd, store_path(a->store), 0,
-                                   "A fragment of the store is damaged or gone; build again, it will be packed anew");
-        p = mmap(NULL, f->stored.size, PROT_READ, MAP_PRIVATE, fd, 0);
+        p = mmap(NULL, f->stored.size, PROT_READ, MAP_PRIVATE, f->fd, 0);
         if (p == MAP_FAILED)
                 return target_write_failed(a->target, a->report, -errno);
-        if (clone_blocks(a, fd, f->stored.size) > 0) {
+        if (clone_blocks(a, f->fd, f->stored.size) > 0) {
                 r = add_mark(a, p);
                 a->offset += f->stored.size;
         } else
@@ -129,9 +123,9 @@ static int assemble_all(Assembly *a, const Fragments *fragments, Packer *packer,
         return write_data(a, description, description_size);
 }
 
-int assemble(Target *target, Report *report, Store *store, const Fragments *fragments,
-             Packer *packer, describe_t describe, void *userdata, uint64_t *ret_size) {
-        Assembly a = { .target = target, .report = report, .store = store };
+int assemble(Target *target, Report *report, const Fragments *fragments, Packer *packer,
+             describe_t describe, void *userdata, uint64_t *ret_size) {
+        Assembly a = { .target = target, .report = report };
         int r;
 
         r = assemble_all(&a, fragments, packer, describe, userdata);

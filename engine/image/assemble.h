@@ -12,5 +12,5 @@
  * when everything is packed (the caller of it frees). Gives the size of the image.
  */
 typedef int (*describe_t)(void *userdata, char **ret, size_t *ret_size);
-int assemble(Target *target, Report *report, Store *store, const Fragments *fragments,
-             Packer *packer, describe_t describe, void *userdata, uint64_t *ret_size);
+int assemble(Target *target, Report *report, const Fragments *fragments, Packer *packer,
+             describe_t describe, void *userdata, uint64_t *ret_size);

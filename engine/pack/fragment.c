@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "fd-util.h"
 #include "pack/fragment.h"
 #include "path-util.h"
 #include "string-util.h"
@@ -25,6 +26,7 @@ static void fragment_free(Fragment *f) {
         free(f->name);
         strv_free(f->modules);
         free(f->entries);
+        safe_close(f->fd);
         free(f->data);
         free(f);
 }
@@ -63,6 +65,7 @@ static int get_fragment(Fragments *fs, const char *name, Scope scope, Fragment *
         f = calloc(1, sizeof(Fragment));
         if (!f)
                 return -ENOMEM;
+        f->fd = -EBADF;
         f->scope = scope;
         f->name = strdup(name);
         if (!f->name) {

@@ -34,6 +34,7 @@ typedef struct Fragment {
         uint64_t raw_size; /* of the archive */
         StoredFragment stored; /* once packed or found */
         bool cached; /* was found, not packed */
+        int fd; /* the file in the store: whoever empties the store doesn't take it away */
         char *data; /* the packed bytes when the store could not keep them */
 } Fragment;
 

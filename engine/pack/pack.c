@@ -228,18 +228,21 @@ static int pack_fragment(Packer *p, Job *job) {
                 .level = level,
                 .raw_size = raw_size,
         };
-        r = store_put_fragment(p->store, &f->stored, packed, size);
-        if (r >= 0)
+        r = p->store ? store_put_fragment(p->store, &f->stored, packed, size) : 0;
+        if (r >= 0 && p->store)
+                r = f->fd = store_open_fragment(p->store, &f->stored);
+        if (f->fd >= 0)
                 return 0;
         /* The image does not depend on the store: it gets the bytes from memory. */
+        f->stored.size = size;
         f->data = TAKE_PTR(packed);
         return r;
 }
 
-/* Errors of the store that cost the next build time, and this one nothing. */
+/* Whatever the store could not do costs the next build time, and this one nothing: it may be full,
+ * read-only, damaged or deleted. */
 static bool store_error(const Fragment *f, int r) {
-        return f->data && (r == -ENOSPC || r == -EDQUOT || r == -EROFS || r == -EACCES ||
-                           r == -EPERM || r == -EIO);
+        return f->data && r != -ENOMEM;
 }
 
 static void *work(void *userdata) {
@@ -270,14 +273,19 @@ static int larger(const void *a, const void *b) {
         return x->raw_size < y->raw_size ? 1 : x->raw_size > y->raw_size ? -1 : 0;
 }
 
+static bool open_stored(Packer *p, Fragment *f, int level) {
+        if (!store_find(p->store, f->content, fragment_compression(p, f), level, &f->stored))
+                return false;
+        f->fd = store_open_fragment(p->store, &f->stored);
+        return f->fd >= 0;
+}
+
 /* The best that the store has: the better level, else the quick one. */
 static bool find_stored(Packer *p, Fragment *f) {
-        Compression compression = fragment_compression(p, f);
         int better = fragment_level(f, p->options.better_level);
 
-        return (better > 0 && store_find(p->store, f->content, compression, better, &f->stored)) ||
-               store_find(p->store, f->content, compression, fragment_level(f, p->options.level),
-                          &f->stored);
+        return p->store && ((better > 0 && open_stored(p, f, better)) ||
+                            open_stored(p, f, fragment_level(f, p->options.level)));
 }
 
 static unsigned processors(void) {

@@ -18,7 +18,8 @@ typedef struct PackOptions {
 typedef struct Packer Packer;
 
 /*
- * Looks every fragment up in the store and begins to pack the others in the background. The
+ * Looks every fragment up in the store and begins to pack the others in the background. Without a
+ * store (NULL) that is all of them, and they are kept in memory. The
  * arguments are borrowed until packer_free(). `source` may not be changed meanwhile.
  */
 int packer_new(Packer **ret, Source *source, Store *store, Report *report, Fragments *fragments,

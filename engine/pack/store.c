@@ -6,8 +6,9 @@
  *
  * Fragments are not synced when they are written: that would cost a build as much as the image
  * itself. Instead the store remembers which of them were written or checked since the machine was
- * booted. Those are in the page cache or on disk as they were written; any other one may have been
- * torn by a crash, and its hash is checked before it gets into an image.
+ * booted, by name, inode and change time. Those are in the page cache or on disk as they were
+ * written; any other one may have been torn by a crash or written to by somebody else, and its hash
+ * is checked before it gets into an image.
  */
 
 #include <dirent.h>
@@ -193,12 +194,31 @@ static int load_trusted(Store *store) {
         return 0;
 }
 
-/* Called with the mutex held. */
-static void trust(Store *store, const char *name) {
+/* A file that somebody wrote to since has another change time, which nobody can set. */
+static int trusted_line(const char *name, const struct stat *st, char **ret) {
+        return str_printf(ret, "%s %ju %jd.%09ld", name, (uintmax_t) st->st_ino,
+                          (intmax_t) st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+}
+
+static bool is_trusted(Store *store, const char *name, const struct stat *st) {
         _cleanup_free_ char *line = NULL;
+        bool trusted;
+
+        if (trusted_line(name, st, &line) < 0)
+                return false;
+        pthread_mutex_lock(&store->mutex);
+        trusted = strmap_contains(&store->trusted, line);
+        pthread_mutex_unlock(&store->mutex);
+        return trusted;
+}
+
+/* Called with the mutex held. */
+static void trust(Store *store, const char *name, const struct stat *st) {
+        _cleanup_free_ char *entry = NULL, *line = NULL;
         _cleanup_close_ int fd = -EBADF;
 
-        if (strmap_put(&store->trusted, name, NULL) < 0 || str_printf(&line, "%s\n", name) < 0)
+        if (trusted_line(name, st, &entry) < 0 || strmap_put(&store->trusted, entry, NULL) < 0 ||
+            str_printf(&line, "%s\n", entry) < 0)
                 return;
         fd = openat(store->fd, "trusted", O_WRONLY | O_APPEND | O_CLOEXEC);
         if (fd >= 0)
@@ -276,8 +296,8 @@ int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
                                    "name another directory with --store");
         if (r < 0)
                 return report_fail(report, FAILURE_BUILD_FAILED, r, path, 0,
-                                   "The store can't be opened: %s; name another directory with "
-                                   "--store",
+                                   "The store can't be opened: %s; remove it, or name another "
+                                   "directory with --store",
                                    strerror(-r));
         *ret = TAKE_PTR(store);
         return 0;
@@ -295,7 +315,8 @@ bool store_find(Store *store, XXH128_hash_t content, Compression compression, in
         pthread_mutex_lock(&store->mutex);
         name = strmap_get(&store->names, key);
         if (name && fragment_from_name(name, ret) >= 0 &&
-            fstatat(store->fragments_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && st.st_size > 0) {
+            fstatat(store->fragments_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+            S_ISREG(st.st_mode) && st.st_size > 0) {
                 ret->size = (uint64_t) st.st_size;
                 found = true;
         }
@@ -320,7 +341,6 @@ int store_open_fragment(Store *store, const StoredFragment *f) {
         _cleanup_free_ char *name = NULL;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
-        bool trusted;
         int r;
 
         r = fragment_name(f, &name);
@@ -330,11 +350,8 @@ int store_open_fragment(Store *store, const StoredFragment *f) {
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
 
-        pthread_mutex_lock(&store->mutex);
-        trusted = strmap_contains(&store->trusted, name);
-        pthread_mutex_unlock(&store->mutex);
-        r = (uint64_t) st.st_size == f->size;
-        if (r > 0 && trusted)
+        r = S_ISREG(st.st_mode) && (uint64_t) st.st_size == f->size;
+        if (r > 0 && is_trusted(store, name, &st))
                 return TAKE_FD(fd);
 
         if (r > 0)
@@ -346,13 +363,14 @@ int store_open_fragment(Store *store, const StoredFragment *f) {
                 return -ENOENT;
         }
         pthread_mutex_lock(&store->mutex);
-        trust(store, name);
+        trust(store, name, &st);
         pthread_mutex_unlock(&store->mutex);
         return TAKE_FD(fd);
 }
 
 int store_put_fragment(Store *store, StoredFragment *f, const void *data, size_t size) {
         _cleanup_free_ char *name = NULL;
+        struct stat st;
         int r;
 
         f->size = size;
@@ -364,8 +382,8 @@ int store_put_fragment(Store *store, StoredFragment *f, const void *data, size_t
                 return r;
         pthread_mutex_lock(&store->mutex);
         r = add_name(store, name);
-        if (r >= 0)
-                trust(store, name);
+        if (r >= 0 && fstatat(store->fragments_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0)
+                trust(store, name, &st);
         pthread_mutex_unlock(&store->mutex);
         return r;
 }
@@ -448,7 +466,8 @@ static int each_fragment(void *userdata, const char *name) {
         struct stat st;
 
         if (fragment_from_name(name, &f) < 0 ||
-            fstatat(each->store->fragments_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            fstatat(each->store->fragments_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode))
                 return 0;
         f.size = (uint64_t) st.st_size;
         return each->callback(each->userdata, &f);
@@ -485,7 +504,7 @@ static int remove_leftovers(int dir_fd) {
         TAKE_FD(fd);
         for (struct dirent *de; (de = readdir(d));)
                 if (strstr(de->d_name, ".tmp-") && unlinkat(dir_fd, de->d_name, 0) < 0 &&
-                    errno != ENOENT)
+                    errno != ENOENT && errno != EISDIR)
                         return -errno;
         return 0;
 }

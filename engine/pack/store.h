@@ -10,7 +10,8 @@
  *                   XXH3-64 of the bytes of the file
  *   collections/    what a module brings, with its trace (collect/collection.h)
  *   images/         what was built, with its trace
- *   trusted         the boot ID, and the fragments that were written or checked in that boot
+ *   trusted         the boot ID, and the fragments that were written or checked in that boot, each
+ *                   with its inode and change time
  *
  * Files appear whole, by rename. They are not synced: after a crash a fragment is believed only
  * once its hash was checked. A store that can't be written to (full, read-only) still serves.

@@ -58,7 +58,7 @@ static int tag_ancestor(Host *h, const char *directory, unsigned *seen) {
         } buses[] = {
                 { "nvme", "nvme" },   { "nvme-subsystem", "nvme" }, { "virtio", "virtio" },
                 { "mmc", "mmc" },     { "mmc_host", "mmc" },        { "vmbus", "hyperv" },
-                { "xen", "xen" },     { "usb", "usb" },
+                { "xen", "xen" },     { "usb", "usb" },             { "nd", "nvdimm" },
         };
         _cleanup_free_ char *subsystem = NULL, *driver = NULL;
         const char *name = path_basename(directory);

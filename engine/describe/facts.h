@@ -10,8 +10,8 @@
  *                  dm (any device-mapper), btrfs-multi, zram, verity, integrity
  *   block:md-LEVEL, block:lvm-KIND   beside md and lvm: the personality of the array (raid1) and
  *                  what the volume is made with: thin, cache, snapshot, raid, mirror, vdo
- *   transport:BUS  of the disks: nvme, ata, scsi, usb, mmc, virtio, hyperv, vmware, xen. scsi is
- *                  also there beside virtio, hyperv and vmware where these speak SCSI
+ *   transport:BUS  of the disks: nvme, ata, scsi, usb, mmc, virtio, hyperv, vmware, xen, nvdimm.
+ *                  scsi is also there beside virtio, hyperv and vmware where these speak SCSI
  *   net            a root or a layer needs the network
  *   resume         there is a swap to resume from
  *   usr            /usr is a file system of its own

@@ -178,6 +178,18 @@ static void test_transports(void **state) {
                                  "sda", "8:0")
                   "link /sys/devices/pci0000:00/0000:00:14.0/usb1/subsystem ../../../../bus/usb\n",
                   "fs:ext4 transport:usb", "/ /dev/sda ext4 sda" },
+                { "persistent memory",
+                  BUS("LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0/region0/namespace0.0/block", "pmem0",
+                      "259:0")
+                  "link /sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0/region0/namespace0.0/"
+                  "subsystem ../../../../../../../bus/nd\n",
+                  "fs:ext4 transport:nvdimm", "/ /dev/pmem0 ext4 pmem0" },
+                { "persistent memory by a block translation table",
+                  BUS("LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0/region0/btt0.1/block", "pmem0s",
+                      "259:0")
+                  "link /sys/devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0/region0/subsystem "
+                  "../../../../../../bus/nd\n",
+                  "fs:ext4 transport:nvdimm", "/ /dev/pmem0s ext4 pmem0s" },
                 { "an SD card", BUS("platform/soc/mmc/mmc_host/mmc0/mmc0:aaaa/block", "mmcblk0", "179:0")
                   "link /sys/devices/platform/soc/mmc/mmc_host/mmc0/subsystem ../../../../../../class/mmc_host\n",
                   "fs:ext4 transport:mmc", "/ /dev/mmcblk0 ext4 mmcblk0" },

@@ -69,6 +69,11 @@ int collect_unit(Collector *c, Collection *out, const char *name, const char *wh
 int collect_udev_rule(Collector *c, Collection *out, const char *name, const char *why,
                       char **ret_missing);
 
+/* What a vconsole.conf asks for, made ready to be loaded. A map that can't be flattened is a failure
+ * in the report, and -EINVAL. */
+int collect_keymap(Collector *c, Collection *out, const char *path, const char *why,
+                   char **ret_missing);
+
 /* A program by its path or, by its bare name, from where programs are. */
 int collect_program(Collector *c, Collection *out, const char *name, const char *why,
                     char **ret_missing);

@@ -308,6 +308,8 @@ static int add_alternative(Collector *c, Collection *out, const Content *content
                 return collect_udev_rule(c, out, name, why, ret_missing);
         case CONTENT_GENERATOR:
                 return add_generator(c, out, name, why, ret_missing);
+        case CONTENT_KEYMAP:
+                return collect_keymap(c, out, name, why, ret_missing);
         case CONTENT_USER:
         case CONTENT_GROUP:
                 return add_account(c, out, content->type == CONTENT_GROUP, name, ret_missing);

@@ -16,7 +16,8 @@
  *   resume         there is a swap to resume from
  *   usr            /usr is a file system of its own
  *   tpm2, fido2, pkcs11   a token unlocks one of the layers
- *   keymap:console-setup, keymap:vconsole   a keyboard layout is configured
+ *   keymap:console-setup, keymap:vconsole, keymap:loadkeys   a keyboard layout is configured, and
+ *                  what loads it: the last is plain loadkeys with a vconsole.conf
  *   plymouth       a boot splash is installed and wanted
  *   arch:x86       and so on, as the kernel names them: arm64, riscv, powerpc
  *

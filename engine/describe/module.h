@@ -47,6 +47,9 @@ typedef enum ContentType {
         CONTENT_MASK, /* Mask=UNIT: a link to /dev/null in /etc/systemd/system */
         CONTENT_UDEV_RULE, /* UdevRule=NAME: from the udev rules directories, with its programs */
         CONTENT_GENERATOR, /* Generator=NAME: from the systemd generator directories */
+        CONTENT_KEYMAP, /* Keymap=PATH: what this vconsole.conf asks for: its keyboard map as one
+                         * flat text and its fonts, below /etc/initrdd, and a file at PATH that
+                         * names these */
         CONTENT_USER, /* User=NAME: an account with its primary group, from the root's passwd,
                        * group, or from sysusers.d; the collector writes /etc/passwd and so on */
         CONTENT_GROUP, /* Group=NAME */

@@ -590,13 +590,28 @@ static void test_console(void **state) {
 #define MOUNT "/ /dev/nvme0n1p2 ext4 nvme0n1p2 nvme0n1"
         static const Case cases[] = {
                 { "console-setup", DISK "file /etc/default/keyboard # x\n"
-                  "file /etc/default/keyboard XKBLAYOUT=\"de\"\nfile /bin/setupcon x\n",
+                  "file /etc/default/keyboard XKBLAYOUT=\"de\"\nfile /bin/setupcon x\n"
+                  "file /etc/console-setup/cached_setup_keyboard.sh x\n",
                   "block:part fs:ext4 keymap:console-setup " TAGS, MOUNT },
+                { "console-setup, nothing prepared, nor needed",
+                  DISK "file /etc/default/keyboard XKBLAYOUT=\"us\"\nfile /bin/setupcon x\n",
+                  "block:part fs:ext4 keymap:console-setup " TAGS, MOUNT },
+                { "console-setup, nothing prepared",
+                  DISK "file /etc/default/keyboard XKBLAYOUT=\"de\"\nfile /bin/setupcon x\n",
+                  "block:part fs:ext4 keymap:console-setup " TAGS, MOUNT,
+                  "/etc/default/keyboard:0" },
                 { "a file without its program", DISK "file /etc/default/keyboard XKBLAYOUT=de\n"
                   "file /etc/vconsole.conf KEYMAP=de\n", "block:part fs:ext4 " TAGS, MOUNT },
                 { "vconsole", DISK "file /etc/vconsole.conf KEYMAP=de\n"
                   "file /usr/lib/systemd/systemd-vconsole-setup x\n",
                   "block:part fs:ext4 keymap:vconsole " TAGS, MOUNT },
+                { "loadkeys alone", DISK "file /etc/vconsole.conf FONT=x\nfile /bin/loadkeys x\n",
+                  "block:part fs:ext4 keymap:loadkeys " TAGS, MOUNT },
+                { "loadkeys beside others", DISK "file /etc/vconsole.conf KEYMAP=de\n"
+                  "file /usr/lib/systemd/systemd-vconsole-setup x\nfile /bin/loadkeys x\n",
+                  "block:part fs:ext4 keymap:vconsole " TAGS, MOUNT },
+                { "a layout of X alone", DISK "file /etc/vconsole.conf XKBLAYOUT=de\n"
+                  "file /usr/lib/systemd/systemd-vconsole-setup x\n", "block:part fs:ext4 " TAGS, MOUNT },
                 { "no layout", DISK "file /etc/vconsole.conf KEYMAP=\"\"\n"
                   "file /usr/lib/systemd/systemd-vconsole-setup x\n", "block:part fs:ext4 " TAGS, MOUNT },
                 { "plymouth", DISK "file /usr/sbin/plymouthd x\n",

@@ -391,6 +391,8 @@ static void cannot_keep(void (*spoil)(Place *p), bool mounted) {
         assert_int_equal(fragments_finish(p->fragments), 0);
         spoil(p);
         assert_int_equal(pack(p, &usual), 0);
+        if (getuid() == 0)
+                assert_int_equal(seteuid(0), 0);
         assert_int_equal(p->told.report.n_warnings, 1);
         assert_null(p->told.report.failure.message);
         for (size_t i = 0; i < 2; i++) {
@@ -410,6 +412,23 @@ static void cannot_keep(void (*spoil)(Place *p), bool mounted) {
         assert_int_equal(teardown((void **) &p), 0);
 }
 
+/* "Safe to delete at any time". */
+static void delete_store(Place *p) {
+        assert_int_equal(unlinkat(p->t->fd, "store/fragments", AT_REMOVEDIR), 0);
+}
+
+static void forbid_store(Place *p) {
+        assert_int_equal(fchmodat(p->t->fd, "store/fragments", 0555, 0), 0);
+        assert_int_equal(chmod(p->t->path, 0755), 0);
+        if (geteuid() == 0)
+                assert_int_equal(seteuid(65534), 0);
+}
+
+static void test_store_gone(void **state) {
+        cannot_keep(delete_store, false);
+        cannot_keep(forbid_store, false);
+}
+
 static void test_store_full(void **state) {
         scratch_or_skip();
         cannot_keep(full_store, true);
@@ -423,7 +442,7 @@ int main(void) {
                 IN_PLACE(test_better),           cmocka_unit_test(test_changed),
                 IN_PLACE(test_unreadable),       cmocka_unit_test(test_decompress),
                 IN_PLACE(test_give_up),          IN_PLACE(test_nothing),
-                cmocka_unit_test(test_store_full),
+                cmocka_unit_test(test_store_gone), cmocka_unit_test(test_store_full),
         };
 
         scratch_begin();

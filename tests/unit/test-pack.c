@@ -226,6 +226,48 @@ static void test_better(void **state) {
         assert_int_equal(p->fragments->fragments[0]->stored.level, 3);
 }
 
+/* What a crash left torn in the store is packed anew, and nobody need know. */
+static void test_torn(void **state) {
+        Place *p = *state;
+        struct dirent *de;
+        unsigned n = 0;
+        DIR *d;
+
+        for (const char *name = "abc"; *name; name++)
+                add(p, (char[]) { *name, '\0' }, SCOPE_SHARED, "program");
+        assert_int_equal(fragments_finish(p->fragments), 0);
+        assert_int_equal(pack(p, &usual), 0);
+        store_free(TAKE_PTR(p->store));
+
+        assert_int_equal(unlinkat(p->t->fd, "store/trusted", 0), 0);
+        d = fdopendir(openat(p->t->fd, "store/fragments", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        assert_non_null(d);
+        while ((de = readdir(d))) {
+                _cleanup_close_ int fd = -EBADF;
+
+                if (de->d_name[0] == '.')
+                        continue;
+                fd = openat(dirfd(d), de->d_name, O_WRONLY | O_CLOEXEC);
+                if (n == 0)
+                        assert_int_equal(ftruncate(fd, 0), 0);
+                else if (n == 1)
+                        assert_int_equal(pwrite(fd, "torn", 4, 100), 4);
+                n++;
+        }
+        closedir(d);
+        assert_int_equal(n, 3);
+
+        open_store(p);
+        assert_int_equal(pack(p, &usual), 0);
+        n = 0;
+        for (size_t i = 0; i < p->fragments->n; i++) {
+                assert_stored(p, p->fragments->fragments[i]);
+                n += p->fragments->fragments[i]->cached;
+        }
+        assert_int_equal(n, 1);
+        told_nothing(&p->told);
+}
+
 static void rewrite(Place *p) {
         conf_tree_put(p->t, "b", "PROGRAM b");
 }
@@ -439,7 +481,7 @@ int main(void) {
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_segments), IN_PLACE(test_pack_and_find),
-                IN_PLACE(test_better),           cmocka_unit_test(test_changed),
+                IN_PLACE(test_better), IN_PLACE(test_torn),          cmocka_unit_test(test_changed),
                 IN_PLACE(test_unreadable),       cmocka_unit_test(test_decompress),
                 IN_PLACE(test_give_up),          IN_PLACE(test_nothing),
                 cmocka_unit_test(test_store_gone), cmocka_unit_test(test_store_full),

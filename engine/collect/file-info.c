@@ -6,8 +6,6 @@
  * that an optional program whose library is missing leaves nothing behind.
  */
 
-#include <sys/mman.h>
-
 #include "collect/collect-internal.h"
 #include "fd-util.h"
 #include "path-util.h"
@@ -171,9 +169,10 @@ static int inspect_script(Collector *c, FileInfo *info, const char *data, size_t
 
 static int inspect(Collector *c, FileInfo *info, const char *canonical) {
         _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *data = NULL;
         struct stat st;
-        char *data;
-        int r = 0;
+        size_t size;
+        int r;
 
         fd = source_open(c->source, info->trace, canonical, &st);
         if (fd < 0)
@@ -185,22 +184,20 @@ static int inspect(Collector *c, FileInfo *info, const char *canonical) {
                 info->mode &= ~(mode_t) S_ISUID;
         if (st.st_gid != 0)
                 info->mode &= ~(mode_t) S_ISGID;
-        if (st.st_size == 0) {
-                info->hash = XXH3_128bits(NULL, 0);
-                return trace_set_hash(info->trace, canonical, info->hash);
-        }
 
-        data = mmap(NULL, info->size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED)
-                return -errno;
+        /* Read, not mapped: a file that is cut short meanwhile must not end the program. */
+        r = fd_read_all(fd, 0, &data, &size);
+        if (r < 0)
+                return r;
+        if (size != info->size)
+                return -ESTALE;
         if (!c->known || !trace_get_hash(c->known, canonical, &st, &info->hash))
-                info->hash = XXH3_128bits(data, info->size);
+                info->hash = XXH3_128bits(data, size);
         r = trace_set_hash(info->trace, canonical, info->hash);
-        if (r >= 0 && info->size > 4 && memcmp(data, "\177ELF", 4) == 0)
-                r = inspect_elf(c, info, data, info->size, canonical);
-        else if (r >= 0 && info->size > 2 && memcmp(data, "#!", 2) == 0)
-                r = inspect_script(c, info, data, info->size);
-        munmap(data, info->size);
+        if (r >= 0 && size > 4 && memcmp(data, "\177ELF", 4) == 0)
+                r = inspect_elf(c, info, data, size, canonical);
+        else if (r >= 0 && size > 2 && memcmp(data, "#!", 2) == 0)
+                r = inspect_script(c, info, data, size);
         return r;
 }
 

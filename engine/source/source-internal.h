@@ -1,9 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What the trace needs of a Source to look at a canonical path again. */
+/* What the files of this room share. */
 
 #include "source/source.h"
+#include "strmap.h"
+
+typedef struct Bind {
+        char *at; /* canonical */
+        int fd;
+} Bind;
+
+/* Everything in a directory, sorted: asked for again and again with other patterns. */
+typedef struct Listing {
+        char **names;
+        struct stat st; /* from before they were read */
+} Listing;
+
+void listing_free(void *listing);
+
+struct Source {
+        int root_fd;
+        char *root;
+        bool host;
+        Bind *binds;
+        size_t n_binds, allocated_binds;
+        Strmap directories; /* canonical path → struct stat */
+        Strmap links; /* canonical path → target */
+        Strmap listings; /* canonical path → Listing */
+};
 
 /* The descriptor and the path below it that stand for a canonical path. `ret_name` is borrowed
  * from `canonical`, or "" for the descriptor itself. */
@@ -15,3 +40,9 @@ int source_lstat(const Source *source, const char *canonical, struct stat *ret);
 /* source_list() of a canonical path, untraced; the stat is from before the names were read. */
 int source_list_canonical(const Source *source, const char *canonical, const char *pattern,
                           char ***ret, struct stat *ret_stat);
+
+/* Whether a bind lies at or below `canonical`, so that it is a directory in any case. */
+bool source_leads_to_bind(const Source *source, const char *canonical);
+
+/* openat() of a canonical path as source_at() has it, which refuses links in every component. */
+int source_open_beneath(int dir_fd, const char *name, int flags);

@@ -11,9 +11,7 @@
  * never lead out of the root.
  */
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -28,35 +26,6 @@
 #include "strmap.h"
 
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
-
-typedef struct Bind {
-        char *at; /* canonical */
-        int fd;
-} Bind;
-
-/* Everything in a directory, sorted: asked for again and again with other patterns. */
-typedef struct Listing {
-        char **names;
-        struct stat st; /* from before they were read */
-} Listing;
-
-static void listing_free(void *p) {
-        Listing *listing = p;
-
-        strv_free(listing->names);
-        free(listing);
-}
-
-struct Source {
-        int root_fd;
-        char *root;
-        bool host;
-        Bind *binds;
-        size_t n_binds, allocated_binds;
-        Strmap directories; /* canonical path → struct stat */
-        Strmap links; /* canonical path → target */
-        Strmap listings; /* canonical path → Listing */
-};
 
 Source *source_free(Source *source) {
         if (!source)
@@ -135,8 +104,7 @@ void source_at(const Source *source, const char *canonical, int *ret_fd, const c
         *ret_name = canonical + 1;
 }
 
-/* Whether a bind lies below `canonical`, so that it is a directory in any case. */
-static bool leads_to_bind(const Source *source, const char *canonical) {
+bool source_leads_to_bind(const Source *source, const char *canonical) {
         for (size_t i = 0; i < source->n_binds; i++)
                 if (path_below(source->binds[i].at, canonical))
                         return true;
@@ -150,14 +118,40 @@ int source_lstat(const Source *source, const char *canonical, struct stat *ret) 
         source_at(source, canonical, &fd, &name);
         if (fstatat(fd, name, ret, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) >= 0)
                 return 0;
-        if (errno == ENOENT && leads_to_bind(source, canonical)) {
+        if (errno == ENOENT && source_leads_to_bind(source, canonical)) {
                 *ret = (struct stat) { .st_mode = S_IFDIR | 0755, .st_nlink = 2 };
                 return 0;
         }
         return -errno;
 }
 
-static int open_beneath(int dir_fd, const char *name, int flags) {
+/* The same without openat2(): a directory at a time, links refused at each step. */
+static int open_by_steps(int dir_fd, const char *name, int flags) {
+        _cleanup_close_ int directory = -EBADF;
+        int fd = dir_fd;
+
+        for (;;) {
+                char component[NAME_MAX + 1];
+                size_t n = strcspn(name, "/");
+                int next;
+
+                if (n > NAME_MAX)
+                        return -ENAMETOOLONG;
+                memcpy(component, name, n);
+                component[n] = '\0';
+                name += n + strspn(name + n, "/");
+                next = openat(fd, component,
+                              (*name ? O_PATH | O_DIRECTORY : flags) | O_CLOEXEC | O_NOFOLLOW);
+                if (next < 0)
+                        return -errno;
+                if (!*name)
+                        return next;
+                safe_close(directory);
+                fd = directory = next;
+        }
+}
+
+int source_open_beneath(int dir_fd, const char *name, int flags) {
         struct open_how how = {
                 .flags = (uint64_t) (flags | O_CLOEXEC | O_NOFOLLOW),
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
@@ -168,7 +162,7 @@ static int open_beneath(int dir_fd, const char *name, int flags) {
                 name = ".";
         fd = (int) syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
         if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* before 5.6, or a filter's doing */
-                fd = openat(dir_fd, name, flags | O_CLOEXEC | O_NOFOLLOW);
+                return open_by_steps(dir_fd, name, flags);
         return fd < 0 ? -errno : fd;
 }
 
@@ -252,6 +246,17 @@ static int trace_end(Trace *trace, const char *path, const struct stat *st) {
                 return 0;
         return S_ISDIR(st->st_mode) ? trace_add_directory(trace, path, st)
                                     : trace_add_file(trace, path, st);
+}
+
+/*
+ * A directory on the way. In another root it must be known to still be one before anything below it
+ * is looked at again: as a link it could lead out of that root.
+ */
+static int trace_passed(const Source *source, Trace *trace, const char *path,
+                        const struct stat *st) {
+        return trace && !source->host && S_ISDIR(st->st_mode)
+                       ? trace_add_directory(trace, path, st)
+                       : 0;
 }
 
 /* A walk in progress: `done` is canonical and a directory, `todo` what is left, relative. */
@@ -342,6 +347,10 @@ static int resolve(Source *source, Trace *trace, const char *path, bool follow_l
                         r = trace_add_missing(trace, w.done);
                         return r < 0 ? r : -ENOENT;
                 }
+                if (r < 0)
+                        return r;
+                if (!target && *rest)
+                        r = trace_passed(source, trace, w.done, &st);
                 if (r < 0)
                         return r;
                 if (!target || (!*rest && !follow_last)) {
@@ -451,7 +460,7 @@ int source_open_canonical(Source *source, const char *canonical) {
 
         source_at(source, canonical, &fd, &name);
         /* O_NONBLOCK: a fifo in the place of a file must not hold us up. */
-        return open_beneath(fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+        return source_open_beneath(fd, name, O_RDONLY | O_NOCTTY | O_NONBLOCK);
 }
 
 int source_open(Source *source, Trace *trace, const char *path, struct stat *ret_stat) {
@@ -535,232 +544,6 @@ int source_exists(Source *source, Trace *trace, const char *path) {
         return r < 0 ? r : 1;
 }
 
-/* The names that binds put into the directory `canonical`, and that it may not have itself. */
-static int list_binds(const Source *source, const char *canonical, const char *pattern,
-                      char ***names) {
-        size_t n = streq(canonical, "/") ? 0 : strlen(canonical);
-
-        for (size_t i = 0; i < source->n_binds; i++) {
-                const char *at = source->binds[i].at;
-                _cleanup_free_ char *name = NULL;
-                int r;
-
-                if (!path_below(at, canonical) || streq(at, canonical))
-                        continue;
-                name = strndup(at + n + 1, strcspn(at + n + 1, "/"));
-                if (!name)
-                        return -ENOMEM;
-                if (pattern && fnmatch(pattern, name, 0) != 0)
-                        continue;
-                r = strv_extend_unique(names, name);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static void closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
-static int read_names(DIR *d, const char *pattern, char ***ret) {
-        _cleanup_strv_free_ char **names = NULL;
-        size_t n = 0, allocated = 0;
-
-        for (;;) {
-                struct dirent *de;
-
-                errno = 0;
-                de = readdir(d);
-                if (!de) {
-                        if (errno != 0)
-                                return -errno;
-                        break;
-                }
-                if (streq(de->d_name, ".") || streq(de->d_name, ".."))
-                        continue;
-                if (pattern && fnmatch(pattern, de->d_name, 0) != 0)
-                        continue;
-                if (!GREEDY_REALLOC(names, allocated, n + 2))
-                        return -ENOMEM;
-                names[n] = strdup(de->d_name);
-                if (!names[n])
-                        return -ENOMEM;
-                names[++n] = NULL;
-        }
-        *ret = TAKE_PTR(names);
-        return 0;
-}
-
-int source_list_canonical(const Source *source, const char *canonical, const char *pattern,
-                          char ***ret, struct stat *ret_stat) {
-        _cleanup_strv_free_ char **names = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        _cleanup_(closedirp) DIR *d = NULL;
-        const char *name;
-        int dir_fd, r;
-
-        source_at(source, canonical, &dir_fd, &name);
-        fd = open_beneath(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-        if (fd < 0 && !(fd == -ENOENT && leads_to_bind(source, canonical)))
-                return fd;
-
-        if (fd >= 0) {
-                if (fstat(fd, ret_stat) < 0)
-                        return -errno;
-                d = fdopendir(fd);
-                if (!d)
-                        return -errno;
-                TAKE_FD(fd);
-                r = read_names(d, pattern, &names);
-                if (r < 0)
-                        return r;
-        } else
-                *ret_stat = (struct stat) { .st_mode = S_IFDIR | 0755 };
-
-        r = list_binds(source, canonical, pattern, &names);
-        if (r < 0)
-                return r;
-        if (!names) {
-                names = calloc(1, sizeof(char *));
-                if (!names)
-                        return -ENOMEM;
-        }
-        strv_sort(names);
-        *ret = TAKE_PTR(names);
-        return 0;
-}
-
-static int get_listing(Source *source, const char *canonical, const Listing **ret) {
-        Listing *listing = strmap_get(&source->listings, canonical);
-        int r;
-
-        if (!listing) {
-                listing = calloc(1, sizeof(Listing));
-                if (!listing)
-                        return -ENOMEM;
-                r = source_list_canonical(source, canonical, NULL, &listing->names, &listing->st);
-                if (r >= 0)
-                        r = strmap_put(&source->listings, canonical, listing);
-                if (r < 0) {
-                        listing_free(listing);
-                        return r;
-                }
-        }
-        *ret = listing;
-        return 0;
-}
-
-/* Those of sorted names that match, each a copy; never NULL. */
-static int filter_names(char *const *names, const char *pattern, char ***ret) {
-        _cleanup_strv_free_ char **l = NULL;
-        size_t n = 0;
-
-        l = calloc(strv_length(names) + 1, sizeof(char *));
-        if (!l)
-                return -ENOMEM;
-        STRV_FOREACH(name, names) {
-                if (pattern && fnmatch(pattern, *name, 0) != 0)
-                        continue;
-                l[n] = strdup(*name);
-                if (!l[n++])
-                        return -ENOMEM;
-        }
-        *ret = TAKE_PTR(l);
-        return 0;
-}
-
-int source_list(Source *source, Trace *trace, const char *directory, const char *pattern,
-                char ***ret) {
-        _cleanup_free_ char *canonical = NULL;
-        _cleanup_strv_free_ char **names = NULL;
-        const Listing *listing;
-        struct stat st;
-        int r;
-
-        r = source_resolve(source, trace, directory, &canonical, &st, NULL);
-        if (r < 0)
-                return r;
-        if (!S_ISDIR(st.st_mode))
-                return -ENOTDIR;
-        r = get_listing(source, canonical, &listing);
-        if (r >= 0)
-                r = filter_names(listing->names, pattern, &names);
-        if (r >= 0 && trace)
-                r = trace_add_list(trace, canonical, &listing->st, pattern, names);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(names);
-        return 0;
-}
-
-/* Matches `pattern`, relative, below the directory `base`. */
-static int glob_below(Source *source, Trace *trace, const char *base, const char *pattern,
-                      char ***result) {
-        _cleanup_free_ char *component = NULL;
-        _cleanup_strv_free_ char **names = NULL;
-        const char *rest;
-        int r;
-
-        pattern += strspn(pattern, "/");
-        component = strndup(pattern, strcspn(pattern, "/"));
-        if (!component)
-                return -ENOMEM;
-        rest = pattern + strlen(component);
-        rest += strspn(rest, "/");
-
-        if (strpbrk(component, "*?[")) {
-                r = source_list(source, trace, base, component, &names);
-                if (r == -ENOENT || r == -ENOTDIR)
-                        return 0;
-        } else
-                r = strv_extend(&names, component);
-        if (r < 0)
-                return r;
-
-        STRV_FOREACH(name, names) {
-                _cleanup_free_ char *path = path_join(base, *name);
-
-                if (!path)
-                        return -ENOMEM;
-                /* A wildcard at the start of a name does not match a leading dot. */
-                if (**name == '.' && *component != '.')
-                        continue;
-                if (*rest)
-                        r = glob_below(source, trace, path, rest, result);
-                else {
-                        r = source_resolve_parent(source, trace, path, NULL, NULL, NULL);
-                        if (r == -ENOENT || r == -ENOTDIR)
-                                continue;
-                        if (r >= 0)
-                                r = strv_consume(result, TAKE_PTR(path));
-                }
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-int source_glob(Source *source, Trace *trace, const char *pattern, char ***ret) {
-        _cleanup_strv_free_ char **result = NULL;
-        int r;
-
-        if (*pattern != '/')
-                return -EINVAL;
-        r = glob_below(source, trace, "/", pattern, &result);
-        if (r < 0)
-                return r;
-        if (!result) {
-                result = calloc(1, sizeof(char *));
-                if (!result)
-                        return -ENOMEM;
-        }
-        strv_sort(result);
-        *ret = TAKE_PTR(result);
-        return 0;
-}
-
 int source_directory_path(Source *source, const char *directory, char **ret) {
         _cleanup_free_ char *canonical = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -773,7 +556,7 @@ int source_directory_path(Source *source, const char *directory, char **ret) {
 
         /* A descriptor for it that lives as long as the Source: a bind onto itself. */
         source_at(source, canonical, &dir_fd, &name);
-        fd = open_beneath(dir_fd, name, O_PATH | O_DIRECTORY);
+        fd = source_open_beneath(dir_fd, name, O_PATH | O_DIRECTORY);
         if (fd < 0)
                 return fd;
         if (!GREEDY_REALLOC(source->binds, source->allocated_binds, source->n_binds + 1))

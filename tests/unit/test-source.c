@@ -236,6 +236,11 @@ CHECK_CHANGE(directory, assert_int_equal(source_exists(t->source, t->trace, "/et
 CHECK_CHANGE(link, assert_int_equal(source_exists(t->source, t->trace, "/lib/a"), 1),
              (unlinkat(t->fd, "lib", 0), symlinkat("usr", t->fd, "lib")), "/lib")
 
+/* A directory on the way that becomes a link is a change, wherever the link leads. */
+CHECK_CHANGE(ancestor, assert_int_equal(source_exists(t->source, t->trace, "/usr/lib/no/such"), 0),
+             (renameat(t->fd, "usr/lib", t->fd, "usr/moved"),
+              symlinkat("moved", t->fd, "usr/lib")), "/usr/lib")
+
 /* What was written a moment ago could be written again in the same tick: only content counts. */
 static void test_racy(void **state) {
         _cleanup_free_ char *content = NULL;
@@ -270,7 +275,7 @@ int main(void) {
                 TEST(test_bind),          TEST(test_trace),          TEST(test_change_content),
                 TEST(test_change_size),   TEST(test_change_mode),    TEST(test_change_gone),
                 TEST(test_change_appears), TEST(test_change_list),   TEST(test_change_directory),
-                TEST(test_change_link),   TEST(test_racy),           TEST(test_damaged),
+                TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy),           TEST(test_damaged),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,28 +86,31 @@ static int strings_serialize(const Collection *c, char **ret, size_t *ret_size) 
 int collection_serialize(const Collection *c, char **ret, size_t *ret_size) {
         _cleanup_free_ char *trace = NULL, *manifest = NULL, *strings = NULL;
         CollectionHeader header = {};
-        size_t size;
+        size_t trace_size, manifest_size, strings_size, size;
         char *data, *p;
         int r;
 
-        memcpy(header.magic, collection_magic, sizeof(collection_magic));
-        r = trace_serialize(c->trace, &trace, &header.trace_size);
+        r = trace_serialize(c->trace, &trace, &trace_size);
         if (r >= 0)
-                r = manifest_serialize(c->manifest, &manifest, &header.manifest_size);
+                r = manifest_serialize(c->manifest, &manifest, &manifest_size);
         if (r >= 0)
-                r = strings_serialize(c, &strings, &header.strings_size);
+                r = strings_serialize(c, &strings, &strings_size);
         if (r < 0)
                 return r;
-        header.checksum = XXH3_64bits(strings, header.strings_size);
+        memcpy(header.magic, collection_magic, sizeof(collection_magic));
+        header.trace_size = trace_size;
+        header.manifest_size = manifest_size;
+        header.strings_size = strings_size;
+        header.checksum = XXH3_64bits(strings, strings_size);
 
-        size = sizeof(header) + header.trace_size + header.manifest_size + header.strings_size;
+        size = sizeof(header) + trace_size + manifest_size + strings_size;
         p = data = malloc(size);
         if (!data)
                 return -ENOMEM;
         p = mempcpy(p, &header, sizeof(header));
-        p = mempcpy(p, trace, header.trace_size);
-        p = mempcpy(p, manifest, header.manifest_size);
-        memcpy(p, strings, header.strings_size);
+        p = mempcpy(p, trace, trace_size);
+        p = mempcpy(p, manifest, manifest_size);
+        memcpy(p, strings, strings_size);
         *ret = data;
         *ret_size = size;
         return 0;
@@ -155,6 +158,8 @@ int collection_deserialize(const char *data, size_t size, Collection **ret) {
                 r = read_list(&p, end, &missing);
         if (r < 0)
                 return r;
+        if (strv_length(missing) > 1 || p != end)
+                return -EBADMSG;
         if (missing)
                 c->missing = TAKE_PTR(missing[0]);
         *ret = TAKE_PTR(c);

@@ -55,7 +55,7 @@ void image_record_set(ImageRecord *r, const struct stat *st) {
 int image_record_serialize(const ImageRecord *r, char **ret, size_t *ret_size) {
         _cleanup_free_ char *trace = NULL;
         size_t output = strlen(r->output) + 1, kernel = strlen(r->kernel) + 1,
-               profile = strlen(r->profile) + 1, size;
+               profile = strlen(r->profile) + 1, trace_size, size;
         RecordHeader h = {
                 .ino = r->ino,
                 .size = r->size,
@@ -73,9 +73,10 @@ int image_record_serialize(const ImageRecord *r, char **ret, size_t *ret_size) {
         int k;
 
         memcpy(h.magic, record_magic, sizeof(record_magic));
-        k = trace_serialize(r->trace, &trace, &h.trace_size);
+        k = trace_serialize(r->trace, &trace, &trace_size);
         if (k < 0)
                 return k;
+        h.trace_size = trace_size;
         size = sizeof(h) + h.n_fragments * sizeof(StoredFragment) +
                h.n_collections * sizeof(XXH128_hash_t) + h.trace_size + h.strings_size;
         data = calloc(1, size);
@@ -98,14 +99,15 @@ int image_record_serialize(const ImageRecord *r, char **ret, size_t *ret_size) {
         return 0;
 }
 
-/* The next of the strings; NULL when there is none left. */
-static char *next_string(const char **p, const char *end) {
+/* The next of the strings, of which the last byte is a NUL. */
+static int next_string(const char **p, const char *end, char **ret) {
         const char *s = *p;
 
         if (s >= end)
-                return NULL;
+                return -EBADMSG;
         *p += strlen(s) + 1;
-        return strdup(s);
+        *ret = strdup(s);
+        return *ret ? 0 : -ENOMEM;
 }
 
 int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
@@ -123,7 +125,8 @@ int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
             h.n_collections > left / sizeof(XXH128_hash_t) || h.trace_size > left ||
             h.strings_size > left || h.strings_size == 0 ||
             h.n_fragments * sizeof(StoredFragment) + h.n_collections * sizeof(XXH128_hash_t) +
-                            h.trace_size + h.strings_size != left ||
+                                            h.trace_size + h.strings_size !=
+                            left ||
             XXH3_64bits(data + 16, size - 16) != h.checksum || end[-1] != '\0')
                 return -EBADMSG;
 
@@ -146,6 +149,9 @@ int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
         if (!r->fragments || !r->collections)
                 return -ENOMEM;
         memcpy(r->fragments, p, h.n_fragments * sizeof(StoredFragment));
+        for (size_t i = 0; i < r->n_fragments; i++)
+                if (!compression_to_string(r->fragments[i].compression))
+                        return -EBADMSG;
         p += h.n_fragments * sizeof(StoredFragment);
         memcpy(r->collections, p, h.n_collections * sizeof(XXH128_hash_t));
         p += h.n_collections * sizeof(XXH128_hash_t);
@@ -153,10 +159,14 @@ int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
         if (k < 0)
                 return k;
         p += h.trace_size;
-        r->output = next_string(&p, end);
-        r->kernel = next_string(&p, end);
-        r->profile = next_string(&p, end);
-        if (!r->output || !r->kernel || !r->profile)
+        k = next_string(&p, end, &r->output);
+        if (k >= 0)
+                k = next_string(&p, end, &r->kernel);
+        if (k >= 0)
+                k = next_string(&p, end, &r->profile);
+        if (k < 0)
+                return k;
+        if (p != end)
                 return -EBADMSG;
         *ret = TAKE_PTR(r);
         return 0;

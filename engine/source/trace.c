@@ -100,7 +100,8 @@ static const char *entry_text(const Trace *trace, const TraceEntry *e) {
 }
 
 /* Entries are the same when kind and path, and of a list the pattern, are. */
-static int entry_key(char **ret, TraceKind kind, const char *path, bool has_text, const char *text) {
+static int entry_key(char **ret, TraceKind kind, const char *path, bool has_text,
+                     const char *text) {
         if (kind == TRACE_LIST)
                 return str_printf(ret, "%d%s\n%s", (int) kind, path, has_text ? text : "\n");
         return str_printf(ret, "%d%s", (int) kind, path);
@@ -480,7 +481,9 @@ int trace_deserialize(const char *data, size_t size, Trace **ret) {
             XXH3_64bits(data + 16, size - 16) != header.checksum)
                 return -EBADMSG;
         entries_size = header.n * sizeof(TraceEntry);
-        if (header.strings_size > 0 ? data[size - 1] != '\0' : header.n > 0)
+        /* Where there are entries there are strings, and only there. */
+        if ((header.strings_size > 0) != (header.n > 0) ||
+            (header.n > 0 && data[size - 1] != '\0'))
                 return -EBADMSG;
 
         r = trace_new(&trace);

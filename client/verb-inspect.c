@@ -1,8 +1,231 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+/* inspect: what an image is made of. */
+
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "client.h"
+#include "image-argument.h"
+#include "inspection.h"
+#include "string-util.h"
+#include "table.h"
+
+#define DIRECTORIES_MAX 12
+
+static double ratio_of(const InspectedSegment *s) {
+        return s->size > 0 ? (double) s->raw_size / (double) s->size : 0;
+}
+
+static int show_segments(const Inspection *i) {
+        static const char *const columns[] = { "OFFSET", "SIZE",       "UNPACKED",
+                                               "RATIO",  "COMPRESSOR", "LEVEL",
+                                               "SCOPE",  "FRAGMENT",   "MODULES" };
+        _cleanup_(table_freep) Table *table = NULL;
+        int r;
+
+        /* Level and what follows is known only from a description. */
+        r = table_new(&table, "segments", columns, i->described ? ELEMENTSOF(columns) : 5);
+        for (size_t k = 0; k < i->n_segments && r >= 0; k++) {
+                const InspectedSegment *s = &i->segments[k];
+                const DescribedFragment *f = s->fragment;
+                char offset[24], size[SIZE_TEXT_MAX], raw[SIZE_TEXT_MAX], ratio[16],
+                                level[16] = "";
+                _cleanup_free_ char *modules = f ? strv_join(f->modules, " ") : NULL;
+
+                snprintf(offset, sizeof(offset), "%" PRIu64, s->offset);
+                snprintf(ratio, sizeof(ratio), "%.2f", ratio_of(s));
+                if (f)
+                        snprintf(level, sizeof(level), "%d", f->level);
+                r = table_add(table, (const char *[]) { offset, size_to_text(s->size, size),
+                                                        size_to_text(s->raw_size, raw), ratio,
+                                                        s->compressor, level, f ? f->scope : "",
+                                                        f                ? f->name
+                                                        : s->description ? "(description)"
+                                                                         : "",
+                                                        modules ?: "" });
+        }
+        return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
+}
+
+static int show_modules(const Inspection *i) {
+        static const char *const columns[] = { "MODULE", "FILES", "SIZE", "WHY" };
+        _cleanup_(table_freep) Table *table = NULL;
+        const Described *d = i->described;
+        int r;
+
+        r = table_new(&table, "modules", columns, ELEMENTSOF(columns));
+        for (size_t k = 0; k < d->n_modules && r >= 0; k++) {
+                const Share *share = strmap_get(&i->by_module, d->modules[k].name);
+                char size[SIZE_TEXT_MAX], files[24];
+
+                snprintf(files, sizeof(files), "%" PRIu64, share ? share->n_files : 0);
+                r = table_add(table,
+                              (const char *[]) { d->modules[k].name, files,
+                                                 size_to_text(share ? share->bytes : 0, size),
+                                                 d->modules[k].reason });
+        }
+        return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
+}
+
+static int show_directories(const Inspection *i) {
+        static const char *const columns[] = { "DIRECTORY", "FILES", "SIZE" };
+        _cleanup_(table_freep) Table *table = NULL;
+        const Share **shares = NULL;
+        size_t n = 0;
+        int r;
+
+        r = table_new(&table, "directories", columns, ELEMENTSOF(columns));
+        if (r >= 0)
+                r = shares_sorted(&i->directories, DIRECTORIES_MAX, &shares, &n);
+        for (size_t k = 0; k < n && r >= 0; k++) {
+                char size[SIZE_TEXT_MAX], files[24];
+
+                snprintf(files, sizeof(files), "%" PRIu64, shares[k]->n_files);
+                r = table_add(table, (const char *[]) { shares[k]->name, files,
+                                                        size_to_text(shares[k]->bytes, size) });
+        }
+        free(shares);
+        return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
+}
+
+static int show(const Inspection *i, const char *path, uint64_t size) {
+        _cleanup_free_ char *kernels = strv_join(i->kernels, " "),
+                            *modules = strv_join(i->modules, " ");
+        char packed[SIZE_TEXT_MAX], unpacked[SIZE_TEXT_MAX];
+        const Described *d = i->described;
+        int status;
+
+        printf("   Image: %s (%s)\n", path, size_to_text(size, packed));
+        printf(" Made by: %s%s%s\n", i->tool ?: "can't be told", d ? " " : "",
+               d ? d->version : "");
+        printf("  Kernel: %s\n", d                     ? d->kernel
+                                 : kernels && *kernels ? kernels
+                                                       : "any, it has no drivers");
+        if (d)
+                printf(" Profile: %s, mode %s\n", d->profile, d->mode);
+        if (i->init)
+                printf("   /init: %s\n", i->init);
+        printf("   Holds: %" PRIu64 " files, %" PRIu64 " drivers, %s unpacked\n", i->n_files,
+               i->n_drivers, size_to_text(i->bytes, unpacked));
+        if (modules && *modules)
+                printf(" Modules: %s\n", modules);
+        putchar('\n');
+        status = show_segments(i);
+        if (status == EXIT_STATUS_DONE && d && i->by_module.n > 0) {
+                putchar('\n');
+                status = show_modules(i);
+        }
+        if (status == EXIT_STATUS_DONE) {
+                putchar('\n');
+                status = show_directories(i);
+        }
+        return status;
+}
+
+static void set_string(json_t *object, const char *key, const char *value) {
+        json_object_set_new(object, key, value ? json_path(value) : json_null());
+}
+
+static json_t *strings_json(char *const *l) {
+        json_t *array = json_array();
+
+        STRV_FOREACH(s, l)
+                json_array_append_new(array, json_path(*s));
+        return array;
+}
+
+static json_t *segment_json(const InspectedSegment *s) {
+        json_t *object = json_pack("{s:I, s:I, s:I, s:s, s:b}", "offset", (json_int_t) s->offset,
+                                   "size", (json_int_t) s->size, "unpacked-size",
+                                   (json_int_t) s->raw_size, "compressor", s->compressor,
+                                   "description", (int) s->description);
+
+        if (object && s->fragment) {
+                set_string(object, "fragment", s->fragment->name);
+                set_string(object, "scope", s->fragment->scope);
+                set_string(object, "content", s->fragment->content);
+                json_object_set_new(object, "level", json_integer(s->fragment->level));
+                json_object_set_new(object, "modules", strings_json(s->fragment->modules));
+        }
+        return object;
+}
+
+static json_t *module_json(const Inspection *i, const DescribedModule *m) {
+        const Share *share = strmap_get(&i->by_module, m->name);
+
+        return json_pack("{s:o, s:o, s:I, s:I}", "name", json_path(m->name), "reason",
+                         json_path(m->reason), "files", (json_int_t) (share ? share->n_files : 0),
+                         "size", (json_int_t) (share ? share->bytes : 0));
+}
+
+static json_t *directories_json(const Inspection *i) {
+        json_t *array = json_array();
+        const Share **shares = NULL;
+        size_t n = 0;
+
+        if (shares_sorted(&i->directories, SIZE_MAX, &shares, &n) < 0)
+                return array;
+        for (size_t k = 0; k < n; k++)
+                json_array_append_new(array, json_pack("{s:o, s:I, s:I}", "path",
+                                                       json_path(shares[k]->name), "files",
+                                                       (json_int_t) shares[k]->n_files, "size",
+                                                       (json_int_t) shares[k]->bytes));
+        free(shares);
+        return array;
+}
+
+static json_t *inspection_json(const Inspection *i, const char *path, uint64_t size) {
+        json_t *object = json_object(), *segments = json_array(), *modules = json_array();
+        const Described *d = i->described;
+
+        set_string(object, "image", path);
+        json_object_set_new(object, "size", json_integer((json_int_t) size));
+        set_string(object, "tool", i->tool);
+        set_string(object, "version", d ? d->version : NULL);
+        set_string(object, "kernel", d ? d->kernel : i->kernels ? i->kernels[0] : NULL);
+        if (i->fault.what) {
+                _cleanup_free_ char *text = NULL;
+
+                if (image_fault_describe(&i->fault, &text) >= 0)
+                        set_string(object, "fault", text);
+        }
+        set_string(object, "profile", d ? d->profile : NULL);
+        set_string(object, "mode", d ? d->mode : NULL);
+        for (size_t k = 0; d && k < d->n_modules; k++)
+                json_array_append_new(modules, module_json(i, &d->modules[k]));
+        STRV_FOREACH(name, d ? NULL : i->modules)
+                json_array_append_new(modules, json_pack("{s:o}", "name", json_path(*name)));
+        for (size_t k = 0; k < i->n_segments; k++)
+                json_array_append_new(segments, segment_json(&i->segments[k]));
+        set_string(object, "init", i->init);
+        json_object_set_new(object, "kernels", strings_json(i->kernels));
+        json_object_set_new(object, "modules", modules);
+        json_object_set_new(object, "segments", segments);
+        json_object_set_new(object, "totals",
+                            json_pack("{s:I, s:I, s:I}", "files", (json_int_t) i->n_files,
+                                      "drivers", (json_int_t) i->n_drivers, "bytes",
+                                      (json_int_t) i->bytes));
+        json_object_set_new(object, "directories", directories_json(i));
+        return object;
+}
 
 int verb_inspect(int argc, char *argv[]) {
-        say("not yet");
-        return EXIT_STATUS_FAILED;
+        _cleanup_(inspection_freep) Inspection *i = NULL;
+        _cleanup_(image_freep) Image *image = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r, status;
+
+        r = image_from_argument(argv[1], &image, &path);
+        if (r != 0)
+                return r;
+        r = inspection_new(&i, image);
+        if (r < 0) {
+                say("%s: The image can't be inspected: %s", path, strerror(-r));
+                return EXIT_STATUS_FAILED;
+        }
+        status = arg_json != JSON_MODE_OFF
+                                 ? print_json(inspection_json(i, path, image_size(image)))
+                                 : show(i, path, image_size(image));
+        return i->fault.what ? say_fault(path, &i->fault) : status;
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* IMAGE on the command line. */
+
+#include <jansson.h>
+
+#include "image/read.h"
+
+/* Opens the image that `argument` names: a path, or a kernel version, which stands for the image of
+ * that kernel and the profile of --profile=. 0 with the image and its path; or an exit status,
+ * having said why. The caller frees both. */
+int image_from_argument(const char *argument, Image **ret, char **ret_path);
+
+/* Where reading stopped, as one line on standard error. Returns an exit status. */
+int say_fault(const char *path, const ImageFault *fault);
+
+/* JSON on standard output as --json= says. Takes `object`; NULL is no memory. Returns an exit
+ * status. */
+int print_json(json_t *object);
+/* A string of the image, which need not be UTF-8: what isn't becomes "\xNN". */
+json_t *json_path(const char *path);
+
+/* As ls has it: "-rwxr-xr-x". */
+#define MODE_TEXT_MAX 11
+const char *mode_to_text(uint32_t mode, char ret[static MODE_TEXT_MAX]);

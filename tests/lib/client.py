@@ -33,7 +33,7 @@ def install(path):
     if not os.path.exists(path):
         run("meson", "install", "-C", os.environ["INITRDD_BUILD"], "--no-rebuild", "--quiet",
             "--destdir", path)
-    found = subprocess.run(["find", path, "-name", "initrdctl", "-type", "f"], check=True,
+    found = subprocess.run(["find", path, "-path", "*/bin/initrdctl"], check=True,
                            stdout=subprocess.PIPE, text=True).stdout.split()
     return found[0]
 

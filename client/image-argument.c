@@ -8,6 +8,7 @@
 #include "image-argument.h"
 #include "request.h"
 #include "string-util.h"
+#include "table.h"
 
 /* 1 and the path, 0 when there is no such kernel, negative after having said why. */
 static int path_of_kernel(const char *kernel, char **ret) {
@@ -73,18 +74,15 @@ int say_fault(const char *path, const ImageFault *fault) {
         return EXIT_STATUS_FAILED;
 }
 
-int print_json(json_t *object) {
-        int r = object ? json_dumpf(object, stdout,
-                                    arg_json == JSON_MODE_SHORT ? JSON_COMPACT : JSON_INDENT(2))
-                       : -1;
+int give_json(json_t *object) {
+        int status = EXIT_STATUS_FAILED;
 
+        if (object)
+                status = print_json(object);
+        else
+                say("Out of memory");
         json_decref(object);
-        if (r < 0) {
-                say("The output can't be written.");
-                return EXIT_STATUS_FAILED;
-        }
-        putchar('\n');
-        return EXIT_STATUS_DONE;
+        return status;
 }
 
 json_t *json_path(const char *path) {

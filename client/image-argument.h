@@ -15,9 +15,8 @@ int image_from_argument(const char *argument, Image **ret, char **ret_path);
 /* Where reading stopped, as one line on standard error. Returns an exit status. */
 int say_fault(const char *path, const ImageFault *fault);
 
-/* JSON on standard output as --json= says. Takes `object`; NULL is no memory. Returns an exit
- * status. */
-int print_json(json_t *object);
+/* As print_json(), but takes `object`; NULL is no memory. */
+int give_json(json_t *object);
 /* A string of the image, which need not be UTF-8: what isn't becomes "\xNN". */
 json_t *json_path(const char *path);
 

@@ -26,6 +26,9 @@ static int show_segments(const Inspection *i) {
 
         /* Level and what follows is known only from a description. */
         r = table_new(&table, "segments", columns, i->described ? ELEMENTSOF(columns) : 5);
+        if (r >= 0)
+                for (size_t k = 0; k < 4; k++)
+                        table_set_number(table, k);
         for (size_t k = 0; k < i->n_segments && r >= 0; k++) {
                 const InspectedSegment *s = &i->segments[k];
                 const DescribedFragment *f = s->fragment;
@@ -55,6 +58,10 @@ static int show_modules(const Inspection *i) {
         int r;
 
         r = table_new(&table, "modules", columns, ELEMENTSOF(columns));
+        if (r >= 0) {
+                table_set_number(table, 1);
+                table_set_number(table, 2);
+        }
         for (size_t k = 0; k < d->n_modules && r >= 0; k++) {
                 const Share *share = strmap_get(&i->by_module, d->modules[k].name);
                 char size[SIZE_TEXT_MAX], files[24];
@@ -76,8 +83,11 @@ static int show_directories(const Inspection *i) {
         int r;
 
         r = table_new(&table, "directories", columns, ELEMENTSOF(columns));
-        if (r >= 0)
+        if (r >= 0) {
+                table_set_number(table, 1);
+                table_set_number(table, 2);
                 r = shares_sorted(&i->directories, DIRECTORIES_MAX, &shares, &n);
+        }
         for (size_t k = 0; k < n && r >= 0; k++) {
                 char size[SIZE_TEXT_MAX], files[24];
 
@@ -224,8 +234,7 @@ int verb_inspect(int argc, char *argv[]) {
                 say("%s: The image can't be inspected: %s", path, strerror(-r));
                 return EXIT_STATUS_FAILED;
         }
-        status = arg_json != JSON_MODE_OFF
-                                 ? print_json(inspection_json(i, path, image_size(image)))
-                                 : show(i, path, image_size(image));
+        status = arg_json != JSON_MODE_OFF ? give_json(inspection_json(i, path, image_size(image)))
+                                           : show(i, path, image_size(image));
         return i->fault.what ? say_fault(path, &i->fault) : status;
 }

@@ -45,8 +45,8 @@ int verb_verify(int argc, char *argv[]) {
                 return EXIT_STATUS_FAILED;
         }
         if (f.array) {
-                int status = print_json(json_pack("{s:o, s:b, s:o}", "image", json_path(path),
-                                                  "boots", r == 0, "findings", f.array));
+                int status = give_json(json_pack("{s:o, s:b, s:o}", "image", json_path(path),
+                                                 "boots", r == 0, "findings", f.array));
 
                 return status != EXIT_STATUS_DONE ? status : r > 0 ? EXIT_STATUS_FAILED : status;
         }

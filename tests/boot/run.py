@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -21,6 +22,7 @@ import builder
 import disks
 import matrix
 import qemu
+import recording
 import report
 
 EFI_STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
@@ -33,7 +35,7 @@ def firmware_disk(case, image, kernel, command_line, path):
     uki = path + ".efi"
     disks.make_uki(uki, EFI_STUB, kernel.vmlinuz, image, command_line)
     disks.make_esp(path + ".esp", uki)
-    root = os.path.join(disks.fixture(case.root.disks), "root.ext4")
+    root = os.path.join(disks.fixture(case.root.disks, case.root.system), "root.ext4")
     disks.make_partitioned(path, [
         (path + ".esp", disks.GUID_ESP, disks.UUID["gpt-esp"], "esp"),
         (root, disks.GUID_ROOT_X86_64, disks.UUID["gpt-root"], "root")])
@@ -42,36 +44,76 @@ def firmware_disk(case, image, kernel, command_line, path):
 
 
 class Runner:
-    def __init__(self, image_builder, work, keep):
-        self.builder, self.work, self.keep = image_builder, work, keep
+    def __init__(self, image_builder, work, keep, tools=None):
+        self.builder, self.work, self.keep, self.tools = image_builder, work, keep, tools
         self.measured = []
+        self.lock = threading.Lock()
+        self.locks = {}
+        self.recordings = {}
 
-    def boot(self, case, image, kernel):
+    def boot(self, case, image, kernel, tools=()):
         command_line = " ".join(filter(None, (COMMAND_LINE, case.command_line)))
+        extra = {}
+        if case.root.system:
+            extra["memory"] = 1536
         if not case.root.firmware:
-            return qemu.Boot(kernel.vmlinux, image, command_line, disks.images(case.root.disks))
+            images = disks.images(case.root.disks, case.root.system)
+            if tools:
+                command_line += " test.tools=/dev/vd" + "abc"[len(images)]
+            return qemu.Boot(kernel.vmlinux, image, command_line, images + list(tools), **extra)
         for path in qemu.FIRMWARE + (EFI_STUB,):
             if not os.path.exists(path):
                 report.skip("%s is not installed" % path)
         path = os.path.join(self.work, case.name + ".disk")
+        if tools:
+            command_line += " test.tools=/dev/vdb"
         firmware_disk(case, image, kernel, command_line, path)
-        return qemu.Boot(disks=[path], firmware=True, memory=2048)
+        return qemu.Boot(disks=[path] + list(tools), firmware=True, memory=2048)
 
-    def run(self, case):
+    def start(self, case, expect, tools=()):
+        """Builds and boots; what the console said. `expect` is seen, or the case has failed."""
         image, kernel, seconds = self.builder.image(case.image)
         if case.check:
             case.check(image)
-        boot = self.boot(case, image, kernel)
+        drivers = self.builder.drivers(image)
+        boot = self.boot(case, image, kernel, tools)
         log = os.path.join(self.work, case.name + ".log")
-        result = qemu.run(boot, log, case.expect, case.failures, case.answers, case.timeout)
+        result = qemu.run(boot, log, expect, case.failures, case.answers, case.timeout)
         if boot.firmware and not self.keep:
             os.unlink(boot.disks[0])
         self.measured.append({
-            "case": case.name, "image_bytes": os.path.getsize(image),
+            "case": case.name, "image_bytes": os.path.getsize(image), "drivers": drivers,
             "build_seconds": round(seconds, 2), "cpu_seconds": round(result.cpu, 2),
             "seconds": {name: round(value, 2) for name, value in result.times.items()},
             "kernel_to_switch_root": result.between("kernel", "switch-root")})
         assert result.error is None, "%s\n%s\nlog: %s" % (result.error, result.tail(), log)
+        return [text for _, text in result.lines]
+
+    def recorded(self, name):
+        """The facts of the machine with that root, from the boot that records them. It is done
+        once, by who asks first; what failed once is not tried again."""
+        with self.lock:
+            lock = self.locks.setdefault(name, threading.Lock())
+        with lock:
+            if name not in self.recordings:
+                try:
+                    case = matrix.RECORDINGS[name]
+                    lines = self.start(case, case.expect + (recording.END,), [self.tools])
+                    facts = recording.facts(lines)
+                    missing = set(case.root.tags) - set(facts["tags"])
+                    assert not missing, "the facts lack %s: %s" % (sorted(missing), facts["tags"])
+                    self.recordings[name] = facts
+                except Exception as error:
+                    self.recordings[name] = error
+        if isinstance(self.recordings[name], Exception):
+            raise self.recordings[name]
+        return self.recordings[name]
+
+    def run(self, case):
+        if self.tools and matrix.RECORDINGS.get(case.root_name) is case:
+            self.recorded(case.root_name)
+        else:
+            self.start(case, case.expect)
 
     def run_recorded(self, case):
         return report.run_case("boot", case.name, lambda: self.run(case))
@@ -90,13 +132,14 @@ def arguments():
 
 
 def table(measured):
-    print("%-34s %9s %7s %7s %9s %9s %7s" % ("case", "image MB", "build", "kernel", "switch", "root",
-                                             "cpu"))
+    print("%-34s %9s %7s %7s %7s %9s %9s %7s" % ("case", "image MB", "drivers", "build", "kernel",
+                                                 "switch", "root", "cpu"))
     for row in sorted(measured, key=lambda item: item["case"]):
         times = row["seconds"]
-        print("%-34s %9.1f %7.2f %7s %9s %9s %7.1f" % (
-            row["case"], row["image_bytes"] / 1e6, row["build_seconds"], times.get("kernel", "-"),
-            times.get("switch-root", "-"), times.get("root", "-"), row["cpu_seconds"]))
+        print("%-34s %9.1f %7s %7.2f %7s %9s %9s %7.1f" % (
+            row["case"], row["image_bytes"] / 1e6, row["drivers"] or "-", row["build_seconds"],
+            times.get("kernel", "-"), times.get("switch-root", "-"), times.get("root", "-"),
+            row["cpu_seconds"]))
 
 
 def main():
@@ -113,9 +156,13 @@ def main():
         shutil.rmtree(images)
     make = builder.DracutBuilder(images) if arg.builder == "dracut" \
         else builder.InitrddBuilder(images, arg.build_directory)
-    runner = Runner(make, arg.work, arg.keep)
     start = time.monotonic()
     make.prepare([case.image for case in cases])
+    runner = Runner(make, arg.work, arg.keep, make.tools())
+    make.facts = runner.recorded
+    # Before anything is built: who copies a system with hard links changes times of its files.
+    for case in cases:
+        disks.fixture(case.root.disks, case.root.system)
     with concurrent.futures.ThreadPoolExecutor(arg.jobs) as pool:
         results = list(pool.map(runner.run_recorded, cases))
     table(runner.measured)

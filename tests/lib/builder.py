@@ -19,12 +19,14 @@ import time
 
 import cache
 import debian
+import recording
 from cache import run
 
 
 class Image:
     """`system` and `flavour` name root tree and kernel. `mode` is --mode=, None where the profile
-    says it; an image that isn't generic needs `facts`, as `initrdctl facts --json` writes them.
+    says it; an image that isn't generic needs `facts`, the name of the root where they are
+    recorded (Builder.facts gives them).
     `settings` are --set=; `files` maps paths to content added to the tree, `installed` adds
     initrdd. With `kernel_dir` no kernel is in the tree, and this one comes from outside."""
 
@@ -35,9 +37,8 @@ class Image:
         self.installed, self.kernel_dir = installed, kernel_dir
 
     def identity(self):
-        text = repr((self.system, self.flavour, self.mode, json.dumps(self.facts, sort_keys=True),
-                     self.profile, self.settings, sorted(self.files.items()), self.installed,
-                     self.kernel_dir))
+        text = repr((self.system, self.flavour, self.mode, self.facts, self.profile,
+                     self.settings, sorted(self.files.items()), self.installed, self.kernel_dir))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -49,6 +50,7 @@ class Builder:
         self.lock = threading.Lock()
         self.locks = {}
         self.built = {}
+        self.facts = None
         os.makedirs(work, exist_ok=True)
 
     def prepare(self, images):
@@ -73,6 +75,8 @@ class Builder:
                 try:
                     kernel = debian.kernel(image.system, image.flavour)
                     path = os.path.join(self.work, identity + ".img")
+                    if image.facts:
+                        self.facts(image.facts)
                     start = time.monotonic()
                     self.build(image, kernel, path)
                     self.built[identity] = (path, kernel, time.monotonic() - start)
@@ -85,6 +89,14 @@ class Builder:
     def build(self, image, kernel, output):
         raise NotImplementedError
 
+    def tools(self):
+        """A disk with what records facts; None: none are."""
+        return None
+
+    def drivers(self, path):
+        """How many drivers an image has, or None."""
+        return None
+
 
 class InitrddBuilder(Builder):
     """initrdctl of a build directory, from a staged install: it finds its worker and the module
@@ -94,6 +106,7 @@ class InitrddBuilder(Builder):
         super().__init__(work)
         self.build_directory = os.path.abspath(build_directory)
         self.stage = os.path.join(work, "stage")
+        self.initrdctl = os.path.join(self.stage, "usr/bin/initrdctl")
         self.scratch, self.scratch_fd = cache.scratch()
 
     def install(self, directory):
@@ -132,7 +145,7 @@ class InitrddBuilder(Builder):
         os.close(self.scratch_fd)
 
     def command(self, image, kernel, output):
-        command = [os.path.join(self.stage, "usr/bin/initrdctl"), "--offline", "build",
+        command = [self.initrdctl, "--offline", "build",
                    kernel.version, "--root=" + self.tree(image), "--output=" + output,
                    "--store=" + os.path.join(self.work, "store"), "--profile=" + image.profile]
         if image.mode:
@@ -140,7 +153,7 @@ class InitrddBuilder(Builder):
         if image.facts is not None:
             facts = output + ".facts"
             with open(facts, "w", encoding="utf-8") as stream:
-                json.dump(image.facts, stream, indent=2, sort_keys=True)
+                json.dump(self.facts(image.facts), stream, indent=2, sort_keys=True)
             command.append("--facts=" + facts)
         if image.kernel_dir:
             command.append("--kernel-dir=" + kernel.tree)
@@ -148,6 +161,18 @@ class InitrddBuilder(Builder):
 
     def build(self, image, kernel, output):
         run(*self.command(image, kernel, output), env=dict(os.environ, NO_COLOR="1"))
+
+    def tools(self):
+        path = os.path.join(self.work, "tools.tar")
+        recording.make_tools(self.initrdctl, self.work, path)
+        return path
+
+    def drivers(self, path):
+        try:
+            listed = run(self.initrdctl, "--offline", "files", path).split()
+        except RuntimeError:
+            return None
+        return sum(word.endswith(".ko") for word in listed)
 
 
 class DracutBuilder(Builder):

@@ -161,7 +161,7 @@ def kernel(system, flavour="amd64"):
     return Kernel(cache.get("kernel-%s-%s" % (system, flavour), cache.key(KERNEL_RECIPE), make))
 
 
-def _base(system):
+def base(system):
     """debootstrap's tree, without any kernel."""
     suite = SUITES[system]
 
@@ -199,15 +199,15 @@ def tree(system, flavours=None):
     /lib/modules. Read-only: who needs something else takes copy_linked()."""
     if flavours is None:
         flavours = FLAVOURS[system]
-    base = _base(system)
+    tree_base = base(system)
     kernels = [kernel(system, flavour) for flavour in flavours]
 
     def make(directory):
         target = os.path.join(directory, "tree")
-        copy_linked(base, target)
+        copy_linked(tree_base, target)
         for which in kernels:
             _add_kernel(target, which)
 
     name = "tree-%s-%s" % (system, "-".join(flavours)) if flavours else "tree-%s" % system
-    made_from = [os.path.dirname(base)] + [which.tree for which in kernels]
+    made_from = [os.path.dirname(tree_base)] + [which.tree for which in kernels]
     return os.path.join(cache.get(name, cache.key(TREE_RECIPE, *made_from), make), "tree")

@@ -5,6 +5,9 @@ A fake root is busybox and a script as init that prints what is mounted as /, wh
 the name of the disk, and powers off: enough for systemd to switch to, and three seconds cheaper
 than a real system. Identifiers are fixed, so that kernel command lines are constants.
 
+A Debian root is the system that images are built from, with a unit that prints the same at the end of
+the real thing: what systemd does with a root after the switch is part of the answer there.
+
 Disks are made without mounting where the file system's tools can do it (ext4, xfs, btrfs on one
 device, f2fs, squashfs, erofs); btrfs on two devices needs loop devices, in a mount namespace of
 its own. One fixture holds one disk or the set of disks of one machine.
@@ -14,6 +17,7 @@ import os
 import shutil
 
 import cache
+import debian
 from cache import run
 
 LIBRARY = os.path.dirname(os.path.abspath(__file__))
@@ -30,6 +34,9 @@ UUID = {
     "gpt-root": "22222222-0000-4000-8000-0000000000a0",
     "gpt-esp": "22222222-0000-4000-8000-0000000000ef",
     "disk": "33333333-0000-4000-8000-000000000001",
+    "debian": "44444444-0000-4000-8000-0000000000a0",
+    "debian-usr": "44444444-0000-4000-8000-0000000000a1",
+    "f2fs": "11111111-0000-4000-8000-0000000000f2",
     "missing": "99999999-0000-4000-8000-000000000000",
 }
 GUID_LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
@@ -71,8 +78,8 @@ def _truncate(path, size):
         stream.truncate(size)
 
 
-def make_ext4(path, tree, uuid, label):
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-U", uuid, "-d", tree, path, "32M")
+def make_ext4(path, tree, uuid, label, size="32M"):
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-U", uuid, "-d", tree, path, size)
 
 
 def make_xfs(path, tree, uuid, label):
@@ -102,6 +109,12 @@ def make_xfs(path, tree, uuid, label):
 def make_btrfs(path, tree, uuid, label):
     _truncate(path, 128 * MIB)
     run("mkfs.btrfs", "-q", "-f", "-L", label, "-U", uuid, "--rootdir", tree, path)
+
+
+def make_f2fs(path, tree, uuid, label):
+    _truncate(path, 64 * MIB)
+    run("mkfs.f2fs", "-q", "-f", "-l", label, "-U", uuid, path)
+    run("sload.f2fs", "-f", tree, path)
 
 
 def make_btrfs_two(first, second, tree, uuid, label):
@@ -170,6 +183,10 @@ def _btrfs_two(directory):
                    _tree(directory, "btrfs-two"), UUID["btrfs-two"], "fakebtrfs2")
 
 
+def _f2fs(directory):
+    make_f2fs(os.path.join(directory, "0.img"), _tree(directory, "f2fs"), UUID["f2fs"], "fakef2fs")
+
+
 def _partition(directory):
     content = os.path.join(directory, "root.ext4")
     make_ext4(content, _tree(directory, "partition"), UUID["ext4"], "inpartition")
@@ -194,24 +211,92 @@ def _gpt_root(directory):
               "gptauto")
 
 
-MAKERS = {"ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "btrfs-two": _btrfs_two,
+# The system is started as far as basic.target: log-in prompts would take the console away.
+STARTED_TARGET = """[Unit]
+Description=The system, and a word of it
+Requires=basic.target
+Wants=started.service
+After=basic.target started.service
+AllowIsolate=yes
+"""
+STARTED_SERVICE = """[Unit]
+Description=Tells what was started
+[Service]
+Type=oneshot
+ExecStart=/etc/started
+StandardInput=tty-force
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/console
+"""
+
+
+def _debian_tree(directory, system, marker, fstab):
+    """A linked copy of a system's base. Only new files are written."""
+    path = os.path.join(directory, "tree")
+    debian.copy_linked(debian.base(system), path)
+    etc = os.path.join(path, "etc")
+    shutil.copy(os.path.join(LIBRARY, "debian-started"), os.path.join(etc, "started"))
+    os.chmod(os.path.join(etc, "started"), 0o755)
+    _write(os.path.join(path, "marker"), marker + "\n")
+    units = os.path.join(etc, "systemd/system")
+    _write(os.path.join(units, "started.target"), STARTED_TARGET)
+    _write(os.path.join(units, "started.service"), STARTED_SERVICE)
+    os.symlink("started.target", os.path.join(units, "default.target"))
+    # The root has no drivers of its own to do this with.
+    os.symlink("/dev/null", os.path.join(units, "systemd-binfmt.service"))
+    # What a first start does (ConditionNeedsUpdate=) takes longer than the rest of it.
+    for name in ("etc", "var"):
+        _write(os.path.join(path, name, ".updated"), "")
+    # debootstrap leaves a comment there, in a file that is linked.
+    os.unlink(os.path.join(etc, "fstab"))
+    _write(os.path.join(etc, "fstab"), fstab)
+    return path
+
+
+def _debian(directory, system="debian12"):
+    tree = _debian_tree(directory, system, system, "UUID=%s / ext4 defaults 0 1\n" % UUID["debian"])
+    make_ext4(os.path.join(directory, "0.img"), tree, UUID["debian"], system, "640M")
+
+
+def _debian_usr(directory, system="debian12"):
+    tree = _debian_tree(directory, system, system + "-usr",
+                        "UUID=%s / ext4 defaults 0 1\nUUID=%s /usr ext4 defaults 0 2\n"
+                        % (UUID["debian"], UUID["debian-usr"]))
+    usr = os.path.join(directory, "usr")
+    os.rename(os.path.join(tree, "usr"), usr)
+    os.mkdir(os.path.join(tree, "usr"))
+    make_ext4(os.path.join(directory, "0.img"), tree, UUID["debian"], "root", "256M")
+    make_ext4(os.path.join(directory, "1.img"), usr, UUID["debian-usr"], "usr", "640M")
+    shutil.rmtree(usr)
+
+
+MAKERS = {"ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "btrfs-two": _btrfs_two, "f2fs": _f2fs,
           "partition": _partition, "usr": _usr, "gpt-root": _gpt_root}
+DEBIAN_MAKERS = {"debian": _debian, "debian-usr": _debian_usr}
 
 
-def fixture(name):
-    """The directory of a disk fixture: 0.img, 1.img, …"""
-    maker = MAKERS[name]
+def fixture(name, system=None):
+    """The directory of a disk fixture: 0.img, 1.img, … With a system, of a root that is it."""
+    parts = ["@" + os.path.abspath(__file__)]
+    if system:
+        parts += ["@" + os.path.join(LIBRARY, "debian-started"), debian.base(system)]
+    else:
+        parts.append("@" + os.path.join(LIBRARY, "fakeroot-init"))
 
     def make(directory):
-        maker(directory)
-        shutil.rmtree(os.path.join(directory, "tree"))
+        if system:
+            DEBIAN_MAKERS[name](directory, system)
+        else:
+            MAKERS[name](directory)
+        cache.remove(os.path.join(directory, "tree"))
 
-    return cache.get("disk-" + name, cache.key("@" + os.path.abspath(__file__),
-                                               "@" + os.path.join(LIBRARY, "fakeroot-init")), make)
+    label = "disk-%s-%s" % (name, system) if system else "disk-" + name
+    return cache.get(label, cache.key(*parts), make)
 
 
-def images(name):
-    directory = fixture(name)
+def images(name, system=None):
+    directory = fixture(name, system)
     return [os.path.join(directory, entry) for entry in sorted(os.listdir(directory))
             if entry.endswith(".img")]
 

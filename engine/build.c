@@ -818,6 +818,7 @@ static int build_once(const BuildOptions *options, Report *report, BuildResult *
         if (r >= 0 && !options->force) {
                 r = build_is_current(b, &result.record);
                 if (r > 0) {
+                        target_sweep(output_root(b), b->output);
                         result.outcome = BUILD_UNCHANGED;
                         *ret = result;
                         return 0;

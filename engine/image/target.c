@@ -121,6 +121,22 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
         return 0;
 }
 
+void target_sweep(const char *root, const char *path) {
+        _cleanup_(target_freep) Target *t = NULL;
+        struct stat st;
+
+        t = malloc(sizeof(Target));
+        if (!t)
+                return;
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF };
+        if (target_names(t, path) < 0)
+                return;
+        t->dir_fd = open_directory(root, t->directory);
+        if (t->dir_fd >= 0 && fstatat(t->dir_fd, t->new_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
+            flock(t->dir_fd, LOCK_EX | LOCK_NB) >= 0)
+                (void) unlinkat(t->dir_fd, t->new_name, 0);
+}
+
 int target_stat(const Target *t, struct stat *ret) {
         if (fstatat(t->dir_fd, t->name, ret, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 0 : -errno;

@@ -25,6 +25,10 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
 Target *target_free(Target *target);
 DEFINE_CLEANUP_FUNC(Target *, target_free);
 
+/* Removes what an interrupted build left behind, unless that build is still at work. For who finds
+ * that nothing is to be done; a failure is the next build's to tell. */
+void target_sweep(const char *root, const char *path);
+
 /* The stat of the image that is there now: 1, or 0 when there is none. */
 struct stat;
 int target_stat(const Target *target, struct stat *ret);

@@ -250,6 +250,9 @@ static int open_all(Store *store, StoreLock lock) {
                 store->lock_fd = openat(store->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->lock_fd < 0)
                 return -errno;
+        /* Nobody else is here: what looks as if it were being written never will be. */
+        if (lock == STORE_SHARED && flock(store->lock_fd, LOCK_EX | LOCK_NB) >= 0)
+                (void) store_remove_leftovers(store);
         while (flock(store->lock_fd, lock == STORE_EXCLUSIVE ? LOCK_EX : LOCK_SH) < 0)
                 if (errno != EINTR)
                         return -errno;
@@ -491,17 +494,20 @@ int store_remove_fragment(Store *store, const StoredFragment *f) {
         return unlinkat(store->fragments_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static int remove_leftovers(int dir_fd) {
+static int remove_leftovers(Store *store, const char *directory) {
         _cleanup_(closedirp) DIR *d = NULL;
         _cleanup_close_ int fd = -EBADF;
+        int dir_fd;
 
-        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(store->fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+                return 0;
         if (fd < 0)
                 return -errno;
         d = fdopendir(fd);
         if (!d)
                 return -errno;
-        TAKE_FD(fd);
+        dir_fd = TAKE_FD(fd);
         for (struct dirent *de; (de = readdir(d));)
                 if (strstr(de->d_name, ".tmp-") && unlinkat(dir_fd, de->d_name, 0) < 0 &&
                     errno != ENOENT && errno != EISDIR)
@@ -512,14 +518,10 @@ static int remove_leftovers(int dir_fd) {
 int store_remove_leftovers(Store *store) {
         int r;
 
-        r = remove_leftovers(store->fd);
+        r = remove_leftovers(store, ".");
         if (r >= 0)
-                r = remove_leftovers(store->fragments_fd);
-        for (StoreKind k = 0; k < _STORE_KIND_MAX && r >= 0; k++) {
-                _cleanup_close_ int fd = -EBADF;
-
-                fd = openat(store->fd, kinds[k], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                r = fd < 0 ? -errno : remove_leftovers(fd);
-        }
+                r = remove_leftovers(store, "fragments");
+        for (StoreKind k = 0; k < _STORE_KIND_MAX && r >= 0; k++)
+                r = remove_leftovers(store, kinds[k]);
         return r;
 }

@@ -27,7 +27,8 @@ typedef struct Store Store;
 
 typedef enum StoreLock { STORE_SHARED, STORE_EXCLUSIVE } StoreLock;
 
-/* Makes the directory if it is missing. Waits for the lock. */
+/* Makes the directory if it is missing. Waits for the lock. Who is alone removes what was left by
+ * those who were killed while writing. */
 int store_open(Store **ret, Report *report, const char *path, StoreLock lock);
 Store *store_free(Store *store);
 DEFINE_CLEANUP_FUNC(Store *, store_free);

@@ -73,7 +73,9 @@ class Result:
 class Client:
     """What all calls of a test have in common: root, store and output can be given anew for each."""
 
-    def __init__(self, root=None, store=None, output=None, kernel=None, program=None, prefix=()):
+    def __init__(self, root=None, store=None, output=None, kernel=None, program=None, prefix=(),
+                 env=None):
+        self.env = dict(os.environ, **(env or {}))
         self.root, self.store, self.output, self.kernel = root, store, output, kernel
         self.program = program or install(os.path.join(work(), "installed"))
         self.prefix = list(prefix)
@@ -94,7 +96,7 @@ class Client:
         done = subprocess.run(self.command(verb, *more, **options), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               errors="replace", cwd=cwd, preexec_fn=preexec,
-                              env=dict(os.environ, **(env or {})))
+                              env=dict(self.env, **(env or {})))
         return Result(done.returncode, done.stdout, done.stderr)
 
     def build(self, *more, **options):
@@ -105,12 +107,12 @@ class Client:
 
     def start(self, *more, **options):
         """A build that the caller waits for; in a session of its own."""
-        return start(self.command("build", "--json=short", *more, **options))
+        return start(self.command("build", "--json=short", *more, **options), self.env)
 
 
-def start(words):
+def start(words, env=None):
     return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, start_new_session=True)
+                            stderr=subprocess.PIPE, text=True, start_new_session=True, env=env)
 
 
 def sleep(seconds):

@@ -245,8 +245,10 @@ int target_commit(Target *t, Report *report, uint64_t size, const TargetMark *ma
         /* Some file systems can't sync a directory; they have nothing to lose there. */
         if (fsync(t->dir_fd) < 0 && errno != EINVAL && errno != EOPNOTSUPP) {
                 r = -errno;
-                return report_fail(report, FAILURE_BUILD_FAILED, r, t->directory, 0,
-                                   "The new image is in place, but the directory can't be synced: %s; check the disk",
+                return report_fail(report, FAILURE_BUILD_FAILED, r, t->path, 0,
+                                   "The new image is in its place, but the directory can't be "
+                                   "synced (%s), so a power cut may bring back the old one; look "
+                                   "after the disk and build again",
                                    strerror(-r));
         }
         return 0;

@@ -368,7 +368,7 @@ static void test_no_space(void **state) {
         scratch_or_skip();
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 static char zeros[300 * KIB];
-                ConfTree *t;
+                ConfTree *t = NULL;
                 char *path;
                 Told told;
                 Target *target;

@@ -559,6 +559,24 @@ static int add_module(Build *b, Sum *sum, const PlanItem *item) {
         return r;
 }
 
+/* What is said of these lines is said of those of the profile that they were made of. */
+static int set_origins(const Profile *profile, Module *module) {
+        for (size_t i = 0; i < module->n_drivers; i++) {
+                DriverRule *rule = &module->drivers[i];
+                bool forced = rule->type == DRIVER_RULE_LOAD;
+                const ProfileOrigin *o =
+                                &profile->origins[forced ? PROFILE_FORCE_DRIVERS : PROFILE_DRIVERS];
+                char *path = strdup(o->path ?: "command line");
+
+                if (!path)
+                        return -ENOMEM;
+                free(rule->path);
+                rule->path = path;
+                rule->line = o->line;
+        }
+        return 0;
+}
+
 /* Drivers= and ForceDrivers= of the profile, as the module that they stand for. */
 static int add_profile_drivers(Build *b, Sum *sum) {
         _cleanup_(module_freep) Module *module = NULL;
@@ -579,6 +597,8 @@ static int add_profile_drivers(Build *b, Sum *sum) {
         if (r < 0)
                 return r;
         module->hash = XXH3_128bits(text, strlen(text));
+        if (set_origins(b->profile, module) < 0)
+                return report_oom(b->report);
         item.module = module;
         return add_module(b, sum, &item);
 }

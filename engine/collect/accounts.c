@@ -184,8 +184,10 @@ static int emergency_hash(Collector *c, Trace *trace, const Profile *profile, ch
         }
         /* crypt(5): "$ID$…", yescrypt and bcrypt too. A plain or locked one lets nobody in. */
         if (!hash || *hash != '$' || strlen(hash) < 20 || strpbrk(hash, ": \t\n"))
-                return report_fail(c->report, FAILURE_CONFIG_INVALID, -EINVAL, profile->path, 0,
-                                   "Emergency=password needs a password: root has none that can be used, and EmergencyPassword= is not one that `mkpasswd` or `openssl passwd -6` makes");
+                return report_fail(c->report, FAILURE_CONFIG_INVALID, -EINVAL, profile->path, 0, "%s",
+                                   profile->emergency_password
+                                           ? "EmergencyPassword= is not a hash that `openssl passwd -6` or `mkpasswd` prints"
+                                           : "Emergency=password needs a password, and root has none that can be used in /etc/shadow; set one, or EmergencyPassword=");
         return (*ret = strdup(hash)) ? 0 : -ENOMEM;
 }
 

@@ -248,6 +248,8 @@ static int reason(char **ret, const char *path, unsigned line, const char *key,
 
         if (!joined)
                 return -ENOMEM;
+        if (!path || line == 0)
+                return str_printf(ret, "%s: %s=%s", path ?: "command line", key, joined);
         return str_printf(ret, "%s:%u %s=%s", path_basename(path), line, key, joined);
 }
 
@@ -430,13 +432,17 @@ int collect_includes(Collector *c, const Profile *profile, Collection **ret) {
                         .mode = (mode_t) -1,
                 };
 
-                r = reason(&why, include->path ?: "command line", include->line, "Include", sources);
+                r = reason(&why, include->path, include->line, "Include", sources);
                 if (r < 0)
                         return r;
                 r = collect_content(c, out, &content, why, &missing);
+                if (is_missing(r))
+                        return report_fail(c->report, FAILURE_INCOMPLETE, r, include->path,
+                                           include->line, "Include=%s: %s", include->source,
+                                           missing ?: "not there");
                 if (r < 0)
                         r = line_failed(c, out, r, false, false, include->path, include->line,
-                                        strchr(why, ' ') + 1, missing);
+                                        strstr(why, "Include="), missing);
                 if (r < 0)
                         return r;
         }

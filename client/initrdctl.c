@@ -62,7 +62,8 @@ static int verb_help(int argc, char *argv[]) {
              "     --store=DIR        Where work is kept from one build to the next\n"
              "     --profile=NAME     Which recipe (default)\n"
              "     --mode=MODE        host, strict or generic\n"
-             "     --facts=FILE       What another machine needs, from its `initrdctl facts --json`\n"
+             "     --facts=FILE       What another machine needs, from its `initrdctl facts "
+             "--json`\n"
              "     --compression=ALG  zstd, xz, gzip, lz4 or none\n"
              "     --level=N          How hard to compress\n"
              "     --set=KEY=VALUE    Any key of a profile\n"
@@ -107,8 +108,9 @@ enum {
 static int add_setting(const char *key, const char *value) {
         char *setting;
 
-        return str_printf(&setting, "%s=%s", key, value) < 0 ? -ENOMEM
-                                                              : strv_consume(&arg_settings, setting);
+        return str_printf(&setting, "%s=%s", key, value) < 0
+                               ? -ENOMEM
+                               : strv_consume(&arg_settings, setting);
 }
 
 static int parse_json(const char *s) {
@@ -140,6 +142,16 @@ static int parse_set(const char *s) {
                 return -EINVAL;
         }
         return strv_extend(&arg_settings, s);
+}
+
+/* A script's variable that turns out empty must not come to mean the current directory. */
+static int parse_name(const char *option, const char *s, const char **ret) {
+        if (!*s) {
+                say("--%s takes a value that is not empty.", option);
+                return -EINVAL;
+        }
+        *ret = s;
+        return 0;
 }
 
 /* 1 go on, 0 done, negative a wrong command line. */
@@ -174,25 +186,25 @@ static int parse_argv(int argc, char *argv[]) {
         while (r >= 0 && (c = getopt_long(argc, argv, "qh", options, NULL)) >= 0)
                 switch (c) {
                 case ARG_ROOT:
-                        arg_root = optarg;
+                        r = parse_name("root", optarg, &arg_root);
                         break;
                 case ARG_KERNEL_DIR:
-                        arg_kernel_dir = optarg;
+                        r = parse_name("kernel-dir", optarg, &arg_kernel_dir);
                         break;
                 case ARG_OUTPUT:
-                        arg_output = optarg;
+                        r = parse_name("output", optarg, &arg_output);
                         break;
                 case ARG_STORE:
-                        arg_store = optarg;
+                        r = parse_name("store", optarg, &arg_store);
                         break;
                 case ARG_PROFILE:
-                        arg_profile = optarg;
+                        r = parse_name("profile", optarg, &arg_profile);
                         break;
                 case ARG_MODE:
                         r = add_setting("Mode", optarg);
                         break;
                 case ARG_FACTS:
-                        arg_facts = optarg;
+                        r = parse_name("facts", optarg, &arg_facts);
                         break;
                 case ARG_COMPRESSION:
                         r = add_setting("Compression", optarg);
@@ -250,7 +262,8 @@ static int run_verb(int argc, char *argv[]) {
                 if (!streq(argv[0], v->name))
                         continue;
                 if (argc - 1 < v->min || (v->max >= 0 && argc - 1 > v->max)) {
-                        say("Usage: initrdctl %s %s", v->name, v->arguments);
+                        say("Usage: initrdctl %s%s%s", v->name, *v->arguments ? " " : "",
+                            v->arguments);
                         return EXIT_STATUS_USAGE;
                 }
                 return v->run(argc, argv);
@@ -263,6 +276,8 @@ int main(int argc, char *argv[]) {
         int r;
 
         setlocale(LC_ALL, "");
+        if (argc > 0)
+                argv[0] = (char *) "initrdctl"; /* what getopt begins its lines with, as say() does */
         r = parse_argv(argc, argv);
         if (r <= 0)
                 return r < 0 ? EXIT_STATUS_USAGE : EXIT_STATUS_DONE;

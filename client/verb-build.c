@@ -2,7 +2,9 @@
 
 /* build, rebuild, gc: what a worker does. */
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "client.h"
 #include "job-protocol.h"
@@ -10,6 +12,7 @@
 #include "request.h"
 #include "run-worker.h"
 #include "string-util.h"
+#include "table.h"
 
 static void set(json_t *object, const char *key, const char *value) {
         if (value)
@@ -59,8 +62,7 @@ static void show_result(json_t *result) {
 
         if (arg_json != JSON_MODE_OFF) {
                 json_object_del(result, "type");
-                json_dumpf(result, stdout, arg_json == JSON_MODE_SHORT ? JSON_COMPACT : JSON_INDENT(2));
-                putchar('\n');
+                print_json(result);
                 return;
         }
         if (arg_quiet)
@@ -140,7 +142,8 @@ int verb_build(int argc, char *argv[]) {
         return status;
 }
 
-static int gc_recompress(const char *store) {
+/* Exit status, and how many fragments there were. */
+static int gc_recompress(const char *store, uint64_t *ret_n) {
         json_t *request, *result;
         int r;
 
@@ -149,33 +152,57 @@ static int gc_recompress(const char *store) {
         json_decref(request);
         if (r < 0)
                 return r == -ECANCELED ? EXIT_STATUS_CANCELLED : EXIT_STATUS_FAILED;
-        if (streq(json_string_value(json_object_get(result, "result")) ?: "", JOB_RESULT_FAILED)) {
+        if (streq(json_string_value(json_object_get(result, "result")) ?: "", JOB_RESULT_FAILED))
                 r = say_worker_failure(result);
-                json_decref(result);
-                return r;
+        else {
+                *ret_n = (uint64_t) json_integer_value(json_object_get(result, "fragments"));
+                r = EXIT_STATUS_DONE;
         }
-        if (!arg_quiet)
-                printf("%lld fragments packed harder; the next build that has something to change uses them\n",
-                       (long long) json_integer_value(json_object_get(result, "fragments")));
         json_decref(result);
-        return EXIT_STATUS_DONE;
+        return r;
+}
+
+static void show_gc(const char *store, uint64_t bytes, uint64_t n) {
+        char size[SIZE_TEXT_MAX];
+        json_t *object;
+
+        if (arg_json != JSON_MODE_OFF) {
+                object = json_pack("{s:s, s:I, s:I}", "store", store, "freed", (json_int_t) bytes,
+                                   "packed-harder", (json_int_t) n);
+                print_json(object);
+                json_decref(object);
+                return;
+        }
+        if (arg_quiet)
+                return;
+        printf("%s: %s freed\n", store, size_to_text(bytes, size));
+        if (n > 0)
+                printf("  %" PRIu64 " fragments packed harder; the next build that has something "
+                                    "to change uses them\n",
+                       n);
+        else if (arg_best)
+                puts("  no fragment that is not packed hard already");
 }
 
 int verb_gc(int argc, char *argv[]) {
+        uint64_t bytes = 0, n = 0;
         Report report = REPORT_INIT;
-        char size[SIZE_TEXT_MAX];
-        uint64_t bytes;
         Request q;
         int status = EXIT_STATUS_DONE;
 
         if (request_init(&q, NULL) < 0)
                 return EXIT_STATUS_FAILED;
+        if (access(q.store, F_OK) < 0 && errno == ENOENT) {
+                say("%s: There is no store, so there is nothing to remove.", q.store);
+                request_done(&q);
+                return EXIT_STATUS_DONE;
+        }
         if (collect_garbage(q.store, &report, &bytes) < 0)
                 status = say_failure(&report);
-        else if (!arg_quiet)
-                printf("%s: %s freed\n", q.store, size_to_text(bytes, size));
         if (status == EXIT_STATUS_DONE && arg_best)
-                status = gc_recompress(q.store);
+                status = gc_recompress(q.store, &n);
+        if (status == EXIT_STATUS_DONE)
+                show_gc(q.store, bytes, n);
         request_done(&q);
         report_done(&report);
         return status;

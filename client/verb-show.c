@@ -39,6 +39,15 @@ static int open_source_with_data(Report *report, Source **ret) {
         return 0;
 }
 
+static int check_names(const Modules *modules, int argc, char *argv[]) {
+        for (int i = 1; i < argc; i++)
+                if (!modules_find(modules, argv[i])) {
+                        say("There is no module %s; `initrdctl modules` lists them.", argv[i]);
+                        return EXIT_STATUS_NOT_FOUND;
+                }
+        return EXIT_STATUS_DONE;
+}
+
 static bool is_asked_for(const char *name, int argc, char *argv[]) {
         for (int i = 1; i < argc; i++)
                 if (streq(argv[i], name))
@@ -52,7 +61,6 @@ int verb_modules(int argc, char *argv[]) {
         _cleanup_(modules_freep) Modules *modules = NULL;
         _cleanup_(table_freep) Table *table = NULL;
         Report report = REPORT_INIT;
-        size_t n = 0;
         int r;
 
         r = open_source_with_data(&report, &source);
@@ -60,6 +68,9 @@ int verb_modules(int argc, char *argv[]) {
                 r = modules_load(source, NULL, &report, &modules);
         if (r < 0)
                 return say_failure(&report);
+        r = check_names(modules, argc, argv);
+        if (r != EXIT_STATUS_DONE)
+                return r;
         r = table_new(&table, "modules", columns, ELEMENTSOF(columns));
         for (size_t i = 0; i < modules->n_modules && r >= 0; i++) {
                 const Module *m = modules->modules[i];
@@ -68,17 +79,12 @@ int verb_modules(int argc, char *argv[]) {
 
                 if (!is_asked_for(m->name, argc, argv))
                         continue;
-                n++;
                 r = table_add(table, (const char *[]) { m->name, m->description ?: "",
                                                         m->always ? "always" : needed ?: "",
                                                         requires ?: "" });
         }
         if (r < 0)
                 return EXIT_STATUS_FAILED;
-        if (n == 0 && argc > 1) {
-                say("There is no module of that name; `initrdctl modules` lists them.");
-                return EXIT_STATUS_NOT_FOUND;
-        }
         return table_print(table);
 }
 
@@ -140,12 +146,13 @@ int verb_kernels(int argc, char *argv[]) {
                 Report one = {};
 
                 r = kernel_open(source, NULL, &one, *version, &kernel);
-                r = table_add(table, (const char *[]) {
-                                             *version,
-                                             r < 0 ? one.failure.message : kernel->directory,
-                                             kernel && kernel->image ? kernel->image : "-",
-                                             kernel && kernel->config_path ? kernel->config_path
-                                                                           : "-" });
+                r = table_add(table,
+                              (const char *[]) { *version,
+                                                 r < 0 ? one.failure.message : kernel->directory,
+                                                 kernel && kernel->image ? kernel->image : "-",
+                                                 kernel && kernel->config_path
+                                                                 ? kernel->config_path
+                                                                 : "-" });
                 report_done(&one);
                 if (r < 0)
                         return EXIT_STATUS_FAILED;

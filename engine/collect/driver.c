@@ -455,7 +455,8 @@ int drivers_collect(Drivers *drivers, Trace *trace, const DriverRule *rule, cons
                         return report_oom(drivers->report);
         }
         if (list.n + list.n_builtins == 0)
-                return rule->optional ? 0 : rule_failure(drivers, rule);
+                return rule->optional || rule->type == DRIVER_RULE_MATCH ? 0
+                                                                         : rule_failure(drivers, rule);
         if (rule->type == DRIVER_RULE_MATCH) {
                 r = keep_present(drivers, &list);
                 if (r < 0)

@@ -34,7 +34,9 @@ DEFINE_CLEANUP_FUNC(Drivers *, drivers_free);
  * in is a failure (Incomplete) that names it. Missing firmware is a warning only for a driver that
  * this machine's modaliases ask for. Everything that was looked at is in the trace.
  *
- * Match= goes by the mode of the profile and by the facts: generic ones mean every driver.
+ * Match= goes by the mode of the profile and by the facts: generic ones mean every driver. It is
+ * never mandatory, with or without a "-": it asks for whatever there may be, and a kernel whose
+ * drivers lie elsewhere or are all built in lacks nothing.
  * A driver that an administrator left out is not there, but nobody misses it. A glob over kernel/
  * means a driver that replaces one of these (updates/, extra/) too. `selected` (may be NULL) gets
  * the driver names (as in /proc/modules), those to be loaded early (Load=) too in `load`; a name

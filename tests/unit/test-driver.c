@@ -161,6 +161,9 @@ static void test_match(void **state) {
                   "nvme nvme_core" },
                 { MODE_STRICT, false, "pci:v0d0sv0sd0bc01sc08i02", "kernel/drivers/ata/**", "" },
                 { MODE_HOST, false, "acpi:NOTHING", "kernel/drivers/**", "" },
+                /* Never mandatory, not even where there is no such place. */
+                { MODE_HOST, false, "acpi:NOTHING", "kernel/nowhere/**", "" },
+                { MODE_GENERIC, true, "acpi:NOTHING", "kernel/nowhere/**", "" },
                 { MODE_GENERIC, false, "acpi:NOTHING", "kernel/drivers/ata/**", "ahci libata" },
                 { MODE_HOST, true, "acpi:NOTHING", "kernel/drivers/ata/**", "ahci libata" },
                 /* udev would not load it either. */

@@ -165,11 +165,17 @@ static int open_facts(Build *b) {
                                            "Mode=%s for another root needs to know its machine; give --facts, or Mode=generic",
                                            mode_to_string(b->profile->mode));
                 r = facts_new_generic(&b->facts);
+                if (r >= 0)
+                        r = facts_find_arch(b->facts, b->source);
         }
         if (r < 0)
                 return r == -ENOMEM ? report_oom(b->report) : r;
         if (b->facts->generic) {
                 b->profile->mode = MODE_GENERIC;
+                json = strv_join(b->facts->tags, " ");
+                if (!json)
+                        return report_oom(b->report);
+                b->facts_hash = XXH3_128bits(json, strlen(json));
                 return 0;
         }
         r = facts_to_json(b->facts, &json);

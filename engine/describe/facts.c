@@ -46,9 +46,25 @@ int facts_new_generic(Facts **ret) {
         return 0;
 }
 
+static bool knows_arch(const Facts *facts) {
+        STRV_FOREACH(t, facts->tags)
+                if (startswith(*t, "arch:"))
+                        return true;
+        return false;
+}
+
+bool facts_match_any(const Facts *facts, const char *tag) {
+        if (!startswith(tag, "arch:") || !knows_arch(facts))
+                return true;
+        STRV_FOREACH(t, facts->tags)
+                if (fnmatch(tag, *t, 0) == 0)
+                        return true;
+        return false;
+}
+
 bool facts_match(const Facts *facts, const char *tag) {
         if (facts->generic)
-                return true;
+                return facts_match_any(facts, tag);
         STRV_FOREACH(t, facts->tags)
                 if (fnmatch(tag, *t, 0) == 0)
                         return true;

@@ -22,7 +22,8 @@
  *   arch:x86       and so on, as the kernel names them: arm64, riscv, powerpc
  *
  * and the modaliases of the hardware that is present. Only ancestors of what the initramfs mounts
- * are looked at, never every volume of the machine. Generic facts match every tag.
+ * are looked at, never every volume of the machine. Generic facts match every tag but those of
+ * another architecture than the root's.
  */
 
 #include "macro.h"
@@ -40,7 +41,7 @@ typedef struct FactsMount {
 } FactsMount;
 
 typedef struct Facts {
-        bool generic; /* every tag is there */
+        bool generic; /* every tag is there; `tags` has arch:, where that is known */
         char **tags; /* sorted */
         char **modaliases; /* sorted, each once */
         FactsMount *mounts;
@@ -53,6 +54,9 @@ typedef struct Facts {
 } Facts;
 
 int facts_new_generic(Facts **ret);
+/* Adds the architecture of the Source's own programs to generic facts. None when it has none that
+ * could be asked: then every arch: matches. Not traced. 0 or -ENOMEM. */
+int facts_find_arch(Facts *facts, Source *source);
 /* Of the running system; the Source is its root: /sys, /proc, /dev and /run are read below
  * source_root(). Not traced: facts are found anew each time, in some milliseconds. What can't be
  * read is a warning, what the root needs and can't be told a failure (Incomplete). */
@@ -60,8 +64,10 @@ int facts_new_host(Source *source, Report *report, Facts **ret);
 Facts *facts_free(Facts *facts);
 DEFINE_CLEANUP_FUNC(Facts *, facts_free);
 
-/* Whether a tag, or a glob of tags, is there. Always true of generic facts. */
+/* Whether a tag, or a glob of tags, is there. Of generic facts as facts_match_any(). */
 bool facts_match(const Facts *facts, const char *tag);
+/* Whether a machine of any kind could have the tag: false of another architecture only. */
+bool facts_match_any(const Facts *facts, const char *tag);
 
 /* JSON as `initrdctl facts --json` writes it; ends in a line break; keys sorted. The caller
  * frees. */

@@ -79,7 +79,8 @@ typedef enum DriverRuleType {
                            * "**" does. */
         DRIVER_RULE_ALIAS, /* Alias=: what modprobe resolves, "fs-ext4", "crypto-lzo" */
         DRIVER_RULE_MATCH, /* Match=: as Path=; all of them in a generic image, in host and strict
-                            * ones only those that the machine's hardware asks for by modalias */
+                            * ones only those that the machine's hardware asks for by modalias;
+                         * never mandatory */
         DRIVER_RULE_LOAD, /* Load=: as Name=, and loaded before udev starts */
         DRIVER_RULE_FIRMWARE, /* Firmware=: a glob below the firmware directories */
         _DRIVER_RULE_MAX,

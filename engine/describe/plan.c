@@ -78,6 +78,7 @@ static bool add(Candidate *c, Claim claim, PlanReason reason, const char *detail
 static void add_root(const Search *s, Candidate *c) {
         const Module *m = c->module;
         bool named = strv_contains(s->profile->modules, m->name);
+        bool generic = s->profile->mode == MODE_GENERIC || s->facts->generic;
 
         if (m->always)
                 add(c, CLAIM_NEEDED, PLAN_ALWAYS, NULL);
@@ -86,15 +87,16 @@ static void add_root(const Search *s, Candidate *c) {
         if (c->in || !m->needed || !m->modes[s->profile->mode])
                 return;
 
-        if (s->profile->mode == MODE_GENERIC || s->facts->generic) {
-                add(c, CLAIM_GENERIC, PLAN_GENERIC, NULL);
-                return;
-        }
-        STRV_FOREACH(tag, m->needed)
-                if (facts_match(s->facts, *tag)) {
+        STRV_FOREACH(tag, m->needed) {
+                if (generic && facts_match_any(s->facts, *tag)) {
+                        add(c, CLAIM_GENERIC, PLAN_GENERIC, NULL);
+                        return;
+                }
+                if (!generic && facts_match(s->facts, *tag)) {
                         add(c, CLAIM_NEEDED, PLAN_FACT, *tag);
                         return;
                 }
+        }
 }
 
 /* `c` requires `other`, which is out. 1 when `c` is put out for it. */

@@ -5,8 +5,8 @@
  * Which modules an image has, in which order, and why each.
  *
  * In: every module with Always=; those that the profile names; in generic mode those with a
- * Needed=, in host and strict mode those of which a tag matches the facts; and what these require
- * or want. With generic facts there is nothing that host and strict could match: as in generic mode
+ * Needed=, unless all its tags are of another architecture than the root's; in host and strict mode
+ * those of which a tag matches the facts; and what these require or want. With generic facts there is nothing that host and strict could match: as in generic mode
  * then, only Modes= is still held against the profile's mode.
  *
  * Out: what the profile leaves out (a failure when something requires it), and of two that conflict

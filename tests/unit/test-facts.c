@@ -648,6 +648,51 @@ static void test_source(void **state) {
         assert_int_equal(report.failure.kind, FAILURE_INCOMPLETE);
 }
 
+/* What a root's programs tell of it; of those that are asked, the first that is one. */
+static void test_root(void **state) {
+        static const struct {
+                unsigned char data, header[2];
+                const char *path, *tags;
+        } cases[] = {
+                { 1, { 62, 0 }, "/usr/lib/systemd/systemd", "arch:x86" },
+                { 1, { 3, 0 }, "/bin/sh", "arch:x86" },
+                { 1, { 183, 0 }, "/sbin/init", "arch:arm64" },
+                { 1, { 40, 0 }, "/sbin/init", "arch:arm arch:arm64" },
+                { 1, { 243, 0 }, "/sbin/init", "arch:riscv" },
+                { 1, { 2, 1 }, "/sbin/init", "arch:loongarch" },
+                { 2, { 0, 22 }, "/sbin/init", "arch:s390" },
+                { 2, { 0, 21 }, "/usr/bin/env", "arch:powerpc" },
+                { 1, { 99, 99 }, "/sbin/init", "" },
+                { 3, { 62, 0 }, "/sbin/init", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_recorded_ Recorded m = {};
+                _cleanup_(source_freep) Source *source = NULL;
+                _cleanup_(facts_freep) Facts *facts = NULL;
+                _cleanup_free_ char *tags = NULL, *full = NULL;
+                _cleanup_close_ int fd = -EBADF;
+                char header[20] = { 0x7f, 'E', 'L', 'F', 2, (char) cases[i].data };
+
+                memcpy(header + 18, cases[i].header, 2);
+                recorded_new(&m);
+                recorded_file(&m, "/lib/systemd/systemd", "#!/bin/sh is no program of its own");
+                recorded_file(&m, "/usr/bin/modprobe", "short");
+                full = path_join(m.root, cases[i].path);
+                recorded_parent(full);
+                fd = open(full, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+                assert_int_equal(fd_write_all(fd, header, sizeof(header)), 0);
+                assert_int_equal(source_new(&source, m.root), 0);
+                assert_int_equal(facts_new_generic(&facts), 0);
+                assert_int_equal(facts_find_arch(facts, source), 0);
+                tags = strv_join(facts->tags, " ");
+                assert_string_equal(tags, cases[i].tags);
+                assert_true(facts_match(facts, "fs:ext4"));
+                assert_int_equal(facts_match(facts, "arch:x86"),
+                                 !*tags || streq(tags, "arch:x86"));
+        }
+}
+
 static void test_match(void **state) {
         static const struct {
                 const char *tag;
@@ -766,6 +811,7 @@ int main(void) {
                 cmocka_unit_test(test_corrupt),    cmocka_unit_test(test_only_ancestors),
                 cmocka_unit_test(test_superblock), cmocka_unit_test(test_hardware),
                 cmocka_unit_test(test_console),    cmocka_unit_test(test_source),
+                cmocka_unit_test(test_root),
                 cmocka_unit_test(test_match),
                 cmocka_unit_test(test_json),       cmocka_unit_test(test_json_strict),
         };

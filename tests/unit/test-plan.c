@@ -278,6 +278,41 @@ static void test_drop(void **state) {
         assert_null(plan_find(plan, "f"));
 }
 
+/* Nothing of another architecture, as far as the root's is known. */
+static void test_arch(void **state) {
+        static const char *const texts[] = {
+                "a:Needed=arch:arm arch:arm64", "b:Needed=arch:x86", "c:Needed=arch:arm fs:ext4",
+                "d:Needed=arch:*", "e:Needed=*", "f:Needed=arch:riscv", NULL,
+        };
+        static const struct {
+                const char *tags[3], *plan;
+        } cases[] = {
+                { { "arch:x86" }, "b c d e" },
+                { { "arch:arm", "arch:arm64" }, "a c d e" },
+                { { NULL }, "a b c d e f" },
+        };
+        _cleanup_(modules_freep) Modules *modules = make_modules(texts);
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                for (Mode mode = 0; mode < _MODE_MAX; mode++) {
+                        _cleanup_(profile_freep) Profile *profile = NULL;
+                        _cleanup_(plan_freep) Plan *plan = NULL;
+                        _cleanup_strv_free_ char **names = NULL;
+                        _cleanup_free_ char *joined = NULL;
+                        const Facts facts = { .generic = true, .tags = (char **) cases[i].tags };
+                        _cleanup_told_ Told told;
+
+                        told_init(&told);
+                        assert_int_equal(profile_new(&profile, "default"), 0);
+                        profile->mode = mode;
+                        assert_int_equal(plan_new(&plan, modules, profile, &facts, &told.report), 0);
+                        for (size_t k = 0; k < plan->n_items; k++)
+                                assert_int_equal(strv_extend(&names, plan->items[k].module->name), 0);
+                        joined = strv_join(names, " ");
+                        assert_string_equal(joined, cases[i].plan);
+                }
+}
+
 /* The modules that ship: every file is right, whatever is required exists, and each mode has a plan
  * in which nothing that is there for every image may be dropped. */
 static void test_shipped(void **state) {
@@ -321,6 +356,7 @@ int main(void) {
                 cmocka_unit_test(test_cycles),
                 cmocka_unit_test(test_conflicts),
                 cmocka_unit_test(test_drop),
+                cmocka_unit_test(test_arch),
                 cmocka_unit_test_setup_teardown(test_shipped, conf_tree_setup, conf_tree_teardown),
         };
 

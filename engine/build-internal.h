@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the files of the line share: names for what is kept, and the image's record. */
+
+#include "build.h"
+#include "image/target.h"
+
+/* A hash that begins with what everything of this root depends on; NULL without memory. What is
+ * added to it must be all that the thing with that key depends on and that no trace has. */
+XXH3_state_t *build_hash_begin(const Build *b, const char *what);
+void build_hash_string(XXH3_state_t *state, const char *s);
+void build_hash_strings(XXH3_state_t *state, char *const *l);
+/* Frees the state. */
+XXH128_hash_t build_hash_end(XXH3_state_t *state);
+
+/* Fills in `key`: what asks for the same image has the same record. */
+int build_image_key(Build *b);
+
+/* Where the output path begins: a path from the command line is the running system's. */
+const char *build_output_root(const Build *b);
+/* The record of what was just put in place; takes the trace of the build. The caller frees. */
+int build_make_record(Build *b, Target *target, ImageRecord **ret);
+int build_save_record(Build *b, const ImageRecord *record);

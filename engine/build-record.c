@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* The memory of a build: what it made, of what, and whether that still holds. */
+
+#include <sys/stat.h>
+
+#include "build-internal.h"
+#include "path-util.h"
+#include "string-util.h"
+
+const char *build_output_root(const Build *b) {
+        return b->options->output ? "/" : source_root(b->source);
+}
+
+static int load_record(Build *b, ImageRecord **ret) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r;
+
+        if (!b->store)
+                return -ENOENT;
+        r = store_get(b->store, STORE_IMAGES, b->key, &data, &size);
+        return r < 0 ? r : image_record_deserialize(data, size, ret);
+}
+
+int build_save_record(Build *b, const ImageRecord *record) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r;
+
+        if (!b->store)
+                return 0;
+        r = image_record_serialize(record, &data, &size);
+        return r < 0 ? r : store_put(b->store, STORE_IMAGES, b->key, data, size);
+}
+
+bool build_has_record(Build *b) {
+        _cleanup_(image_record_freep) ImageRecord *record = NULL;
+
+        return load_record(b, &record) >= 0;
+}
+
+int build_output_path(const Build *b, char **ret) {
+        *ret = path_join(build_output_root(b), b->output);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Whether an admin who asks for the best would get another image. */
+static bool could_be_better(const Build *b, const ImageRecord *record) {
+        if (!b->options->best || b->profile->idle_level == 0)
+                return false;
+        for (size_t i = 0; i < record->n_fragments; i++)
+                if (record->fragments[i].compression != COMPRESSION_NONE &&
+                    record->fragments[i].level < b->profile->idle_level)
+                        return true;
+        return false;
+}
+
+int build_is_current(Build *b, ImageRecord **ret) {
+        _cleanup_(image_record_freep) ImageRecord *record = NULL;
+        _cleanup_free_ char *path = NULL;
+        bool refreshed = false;
+        struct stat st;
+
+        if (load_record(b, &record) < 0 || !XXH128_isEqual(record->facts, b->facts_hash))
+                return 0;
+        if (build_output_path(b, &path) < 0)
+                return report_oom(b->report);
+        if (lstat(path, &st) < 0 || !image_record_is(record, &st) || could_be_better(b, record))
+                return 0;
+        if (trace_check(record->trace, b->source, NULL, &refreshed) <= 0)
+                return 0;
+        if (refreshed)
+                (void) build_save_record(b, record);
+        if (ret)
+                *ret = TAKE_PTR(record);
+        return 1;
+}
+
+int build_make_record(Build *b, Target *target, ImageRecord **ret) {
+        _cleanup_(image_record_freep) ImageRecord *record = NULL;
+        struct stat st;
+        int r;
+
+        r = image_record_new(&record);
+        for (size_t i = 0; i < b->n_collections && r >= 0; i++)
+                r = trace_merge(b->trace, b->collections[i]->trace);
+        if (r < 0)
+                return r;
+        r = target_stat(target, &st);
+        if (r <= 0)
+                return r < 0 ? r : -ENOENT;
+        record->trace = TAKE_PTR(b->trace);
+        r = build_output_path(b, &record->output);
+        if (r < 0)
+                return r;
+        record->kernel = strdup(b->kernel->version);
+        record->profile = strdup(b->profile->name);
+        record->fragments = calloc(b->fragments->n + 1, sizeof(StoredFragment));
+        record->collections = calloc(b->n_collections + 1, sizeof(XXH128_hash_t));
+        if (!record->kernel || !record->profile || !record->fragments ||
+            !record->collections)
+                return -ENOMEM;
+        image_record_set(record, &st);
+        record->facts = b->facts_hash;
+        record->level = b->profile->level;
+        record->idle_level = b->profile->idle_level;
+        record->n_files = b->n_files;
+        record->n_drivers = b->n_drivers;
+        record->n_fragments = b->fragments->n;
+        for (size_t i = 0; i < b->fragments->n; i++)
+                record->fragments[i] = b->fragments->fragments[i]->stored;
+        record->n_collections = b->n_collections;
+        memcpy(record->collections, b->keys, b->n_collections * sizeof(XXH128_hash_t));
+        *ret = TAKE_PTR(record);
+        return 0;
+}

@@ -102,9 +102,14 @@ static json_t *listen_to(int fd, const char *title) {
 }
 
 static volatile sig_atomic_t interrupted;
+static volatile pid_t worker;
 
+/* Ctrl-C reaches the worker by itself, other signals are passed on. Who waits for it must outlive
+ * it, to say what came of it. */
 static void on_interrupt(int signal) {
         interrupted = signal;
+        if (signal != SIGINT && worker > 0)
+                (void) kill(worker, signal);
 }
 
 int run_worker(json_t *request, const char *title, json_t **ret) {
@@ -121,29 +126,29 @@ int run_worker(json_t *request, const char *title, json_t **ret) {
         if (r < 0)
                 return r;
         signal(SIGPIPE, SIG_IGN);
-        /* Ctrl-C reaches the worker too; who waits for it must outlive it. */
+        worker = pid;
         sigaction(SIGINT, &interrupt, NULL);
         sigaction(SIGTERM, &interrupt, NULL);
+        sigaction(SIGHUP, &interrupt, NULL);
         (void) fd_write_all(in, text, strlen(text));
         safe_close(in);
         result = listen_to(out, title);
-        if (interrupted == SIGTERM)
-                (void) kill(pid, SIGTERM);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
+        worker = 0;
         if (result) {
                 *ret = result;
                 return 0;
         }
         if (interrupted) {
-                say("Cancelled; the image is as it was.");
+                say("Cancelled; what is in place is a whole image, the old one or the new.");
                 return -ECANCELED;
         }
         if (WIFSIGNALED(status))
-                say("The worker was ended by signal %d (%s); the image is as it was.",
+                say("The worker was ended by signal %d (%s); what is in place is a whole image.",
                     WTERMSIG(status), strsignal(WTERMSIG(status)));
         else
-                say("The worker ended with status %d and without a result; the image is as it was.",
+                say("The worker ended with status %d and without a result; what is in place is a whole image.",
                     WEXITSTATUS(status));
         return -EIO;
 }

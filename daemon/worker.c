@@ -37,15 +37,34 @@ static void send_report(json_t *report) {
                 (void) fd_write_all(STDOUT_FILENO, line, strlen(line));
 }
 
+/* Names of files are bytes, JSON is UTF-8: what isn't is shown with question marks. */
+static json_t *json_text(const char *s) {
+        json_t *string = json_string(s);
+        char *copy;
+
+        if (string)
+                return string;
+        copy = strdup(s);
+        if (!copy)
+                return json_null();
+        for (char *p = copy; *p; p++)
+                if ((unsigned char) *p >= 0x80)
+                        *p = '?';
+        string = json_string(copy);
+        free(copy);
+        return string ?: json_null();
+}
+
 static void set_place(json_t *object, const char *path, unsigned line) {
         if (path)
-                json_object_set_new(object, "path", json_string(path));
+                json_object_set_new(object, "path", json_text(path));
         if (line > 0)
                 json_object_set_new(object, "line", json_integer(line));
 }
 
 static void on_warning(void *userdata, const char *path, unsigned line, const char *message) {
-        json_t *report = json_pack("{s:s, s:s}", "type", JOB_REPORT_WARNING, "message", message);
+        json_t *report = json_pack("{s:s, s:o}", "type", JOB_REPORT_WARNING, "message",
+                                   json_text(message));
 
         set_place(report, path, line);
         send_report(report);
@@ -60,7 +79,7 @@ static void on_progress(void *userdata, Stage stage, unsigned percent, const cha
         *highest = MAX_OF(*highest, percent);
         json_object_set_new(report, "percent", json_integer(*highest));
         if (what)
-                json_object_set_new(report, "what", json_string(what));
+                json_object_set_new(report, "what", json_text(what));
         send_report(report);
 }
 
@@ -68,8 +87,9 @@ static int send_failure(const Report *report) {
         const Failure *f = &report->failure;
         json_t *error;
 
-        error = json_pack("{s:s, s:s, s:s}", "kind", failure_kind_to_string(f->kind), "stage",
-                          stage_to_string(f->stage), "message", f->message ?: "Out of memory");
+        error = json_pack("{s:s, s:s, s:o}", "kind", failure_kind_to_string(f->kind), "stage",
+                          stage_to_string(f->stage), "message",
+                          json_text(f->message ?: "Out of memory"));
         set_place(error, f->path, f->line);
         send_report(json_pack("{s:s, s:s, s:o}", "type", JOB_REPORT_RESULT, "result",
                               JOB_RESULT_FAILED, "error", error));
@@ -80,19 +100,19 @@ static json_t *strings(char *const *l) {
         json_t *array = json_array();
 
         STRV_FOREACH(s, l)
-                json_array_append_new(array, json_string(*s));
+                json_array_append_new(array, json_text(*s));
         return array;
 }
 
 static int send_result(const BuildResult *result, uint64_t usec) {
         const ImageRecord *record = result->record;
 
-        send_report(json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "type",
+        send_report(json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "type",
                               JOB_REPORT_RESULT, "result",
                               result->outcome == BUILD_UNCHANGED ? JOB_RESULT_UNCHANGED
                                                                  : JOB_RESULT_DONE,
                               "kernel", record->kernel, "profile", record->profile, "path",
-                              record->output, "size", (json_int_t) record->size, "files",
+                              json_text(record->output), "size", (json_int_t) record->size, "files",
                               (json_int_t) record->n_files, "drivers",
                               (json_int_t) record->n_drivers, "fragments",
                               (json_int_t) record->n_fragments, "packed", strings(result->packed),

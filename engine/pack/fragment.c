@@ -10,6 +10,7 @@
 
 /* A change of the archive's form must change every name. */
 #define FORMAT_VERSION 1
+#define PART_SIZE (UINT64_C(2) * 1024 * 1024)
 
 const char *scope_to_string(Scope scope) {
         static const char *const names[_SCOPE_MAX] = {
@@ -52,14 +53,9 @@ Fragments *fragments_free(Fragments *f) {
         return NULL;
 }
 
-static int get_fragment(Fragments *fs, const char *name, Scope scope, Fragment **ret) {
+static int new_fragment(Fragments *fs, const char *name, Scope scope, Fragment **ret) {
         Fragment *f;
 
-        for (size_t i = 0; i < fs->n; i++)
-                if (fs->fragments[i]->scope == scope && streq(fs->fragments[i]->name, name)) {
-                        *ret = fs->fragments[i];
-                        return 0;
-                }
         if (!GREEDY_REALLOC(fs->fragments, fs->allocated, fs->n + 1))
                 return -ENOMEM;
         f = calloc(1, sizeof(Fragment));
@@ -69,11 +65,20 @@ static int get_fragment(Fragments *fs, const char *name, Scope scope, Fragment *
         f->scope = scope;
         f->name = strdup(name);
         if (!f->name) {
-                free(f);
+                fragment_free(f);
                 return -ENOMEM;
         }
         fs->fragments[fs->n++] = *ret = f;
         return 0;
+}
+
+static int get_fragment(Fragments *fs, const char *name, Scope scope, Fragment **ret) {
+        for (size_t i = 0; i < fs->n; i++)
+                if (fs->fragments[i]->scope == scope && streq(fs->fragments[i]->name, name)) {
+                        *ret = fs->fragments[i];
+                        return 0;
+                }
+        return new_fragment(fs, name, scope, ret);
 }
 
 static int fragment_add(Fragment *f, const Entry *entry) {
@@ -219,20 +224,82 @@ static void compute(Fragment *f) {
         XXH3_freeState(state);
 }
 
-int fragments_finish(Fragments *fs) {
-        size_t n = 0;
+/* A part of a fragment that is being cut. The first has its name. */
+static int add_part(Fragments *fs, const Fragment *whole, size_t number, const Entry **entries,
+                    size_t n) {
+        _cleanup_free_ char *name = NULL;
+        Fragment *f;
         int r;
 
-        for (size_t i = 0; i < fs->n; i++) {
-                Fragment *f = fs->fragments[i];
+        r = number == 1 ? str_printf(&name, "%s", whole->name)
+                        : str_printf(&name, "%s-%zu", whole->name, number);
+        if (r >= 0)
+                r = new_fragment(fs, name, whole->scope, &f);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = fragment_add(f, entries[i]);
+        STRV_FOREACH(module, whole->modules)
+                if (r >= 0)
+                        r = strv_extend(&f->modules, *module);
+        return r;
+}
 
-                if (f->n_entries == 0) {
-                        fragment_free(f);
-                        continue;
+/*
+ * One program or library that changes costs packing what lies beside it, so what kernels share is
+ * cut where it gets larger than PART_SIZE, in the order of the paths: what changes together mostly
+ * lies together. What is smaller than the window of the compressor costs size, and a driver seldom
+ * changes alone.
+ */
+static int cut(Fragments *fs, Fragment *f) {
+        size_t begin = 0, number = 1;
+        uint64_t size = 0;
+        int r;
+
+        for (size_t i = 0; i < f->n_entries; i++) {
+                uint64_t more = entry_raw_size(f->entries[i]);
+
+                if (f->scope == SCOPE_SHARED && i > begin && size + more > PART_SIZE) {
+                        r = add_part(fs, f, number++, f->entries + begin, i - begin);
+                        if (r < 0)
+                                return r;
+                        begin = i;
+                        size = 0;
                 }
-                fs->fragments[n++] = f;
+                size += more;
         }
-        fs->n = n;
+        return f->n_entries > begin
+                       ? add_part(fs, f, number, f->entries + begin, f->n_entries - begin)
+                       : 0;
+}
+
+static int cut_all(Fragments *fs) {
+        Fragment **whole = TAKE_PTR(fs->fragments);
+        size_t n = fs->n;
+        int r = 0;
+
+        fs->n = fs->allocated = 0;
+        for (size_t i = 0; i < n; i++) {
+                Fragment *f = whole[i];
+
+                if (f->n_entries > 0)
+                        qsort(f->entries, f->n_entries, sizeof(Entry *), compare);
+                if (r >= 0)
+                        r = cut(fs, f);
+                fragment_free(f);
+        }
+        free(whole);
+        return r;
+}
+
+int fragments_finish(Fragments *fs) {
+        size_t n;
+        int r;
+
+        r = cut_all(fs);
+        if (r < 0)
+                return r;
+        n = fs->n;
         for (size_t i = 0; i < n; i++) {
                 r = add_ancestors(fs, fs->fragments[i]);
                 if (r < 0)

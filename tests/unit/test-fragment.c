@@ -124,6 +124,50 @@ static void test_scopes(void **state) {
         assert_null(scope_to_string(_SCOPE_MAX));
 }
 
+static void add_large(Manifest *m, const char *path, size_t size) {
+        char *data = calloc(1, size);
+
+        assert_non_null(data);
+        assert_int_equal(manifest_add_data(m, path, 0644, data, size, "test", NULL), 1);
+}
+
+/* What kernels share is cut at 2 MiB, in the order of the paths, each part with its directories; what
+ * is larger by itself stays whole, and so do the drivers of a kernel. */
+static void test_parts(void **state) {
+        static const size_t MiB = 1024 * 1024;
+        static const struct {
+                const char *name, *listing;
+        } parts[] = {
+                { "x", "/usr/ 755\n/usr/a\n/usr/b\n" },
+                { "x-2", "/usr/ 755\n/usr/c\n" },
+                { "x-3", "/usr/ 755\n/usr/d\n" },
+        };
+        _cleanup_(manifest_freep) Manifest *m = NULL;
+
+        assert_int_equal(manifest_new(&m), 0);
+        add_item(m, &(Item) { "/usr", "/" });
+        add_large(m, "/usr/d", MiB);
+        add_large(m, "/usr/c", 3 * MiB);
+        add_large(m, "/usr/b", MiB);
+        add_large(m, "/usr/a", MiB / 2);
+        for (Scope scope = SCOPE_SHARED; scope <= SCOPE_KERNEL; scope++) {
+                _cleanup_(fragments_freep) Fragments *fs = NULL;
+                Report report = {};
+
+                assert_int_equal(fragments_new(&fs), 0);
+                assert_int_equal(fragments_add(fs, &report, "x", scope, "a", m), 0);
+                assert_int_equal(fragments_finish(fs), 0);
+                assert_int_equal(fs->n, scope == SCOPE_SHARED ? ELEMENTSOF(parts) : 1);
+                for (size_t i = 0; scope == SCOPE_SHARED && i < fs->n; i++) {
+                        _cleanup_free_ char *paths = listing(fs->fragments[i]);
+
+                        assert_string_equal(fs->fragments[i]->name, parts[i].name);
+                        assert_string_equal(fs->fragments[i]->modules[0], "a");
+                        assert_string_equal(paths, parts[i].listing);
+                }
+        }
+}
+
 /* What can't be in one image: a directory for the one, something else for the other; and something
  * below what is no directory. */
 static void test_conflicts(void **state) {
@@ -298,7 +342,7 @@ int main(void) {
                 cmocka_unit_test(test_ownership),     cmocka_unit_test(test_scopes),
                 cmocka_unit_test(test_conflicts),     cmocka_unit_test(test_same_content),
                 cmocka_unit_test(test_other_content), cmocka_unit_test(test_raw_size),
-                cmocka_unit_test(test_resolve),
+                cmocka_unit_test(test_resolve),       cmocka_unit_test(test_parts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

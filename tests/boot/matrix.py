@@ -148,8 +148,8 @@ CASES = (
     + [_generic("microcode", "ext4-uuid", image={"files": MICROCODE}, check=_check_microcode)]
     # A root that never comes: an end in finite time, which says what was waited for.
     + [_missing_root("locked", (r"Cannot open access to console, the root account is locked",)),
-       _missing_root("open", (r"press Enter for maintenance", r"SHELL-42"),
-                     (("(?i)press Enter for maintenance", ""),
+       _missing_root("open", (r"Press Enter for maintenance", r"SHELL-42"),
+                     ((r"Press Enter for maintenance", ""),
                       (r"# $", "echo SHELL-$((40+2))"))),
        _missing_root("password", (r"Give root password for maintenance", r"Login incorrect",
                                   r"SHELL-42"),

@@ -82,13 +82,17 @@ void set_missing(char **ret_missing, const char *format, ...) {
 
 int collect_parents(Collector *c, Collection *out, const char *canonical) {
         _cleanup_free_ char *parent = NULL;
+        const Entry *there;
         struct stat st;
         int r;
 
         parent = path_dirname(canonical);
         if (!parent)
                 return -ENOMEM;
-        if (streq(parent, "/") || manifest_get(out->manifest, parent))
+        there = manifest_get(out->manifest, parent);
+        if (there && there->type != ENTRY_DIRECTORY)
+                return -EEXIST;
+        if (there || streq(parent, "/"))
                 return 0;
         r = collect_parents(c, out, parent);
         if (r < 0)
@@ -130,7 +134,7 @@ int collect_image_path(Collector *c, Collection *out, const char *path, char **r
                 _cleanup_free_ char *up = NULL, *longer = NULL;
 
                 up = path_dirname(exists);
-                longer = !up      ? NULL
+                longer = !up     ? NULL
                          : *rest ? path_join(path_basename(exists), rest)
                                  : strdup(path_basename(exists));
                 if (!longer)
@@ -219,8 +223,8 @@ int collect_path(Collector *c, Collection *out, const char *path, const char *de
 
         r = source_resolve(c->source, out->trace, path, &canonical, &st, &links);
         if (is_missing(r))
-                set_missing(ret_missing, r == -ELOOP ? "%s is a circle of links" : "%s is not there",
-                            path);
+                set_missing(ret_missing,
+                            r == -ELOOP ? "%s is a circle of links" : "%s is not there", path);
         if (r >= 0 && S_ISREG(st.st_mode)) {
                 if (destination)
                         r = collect_image_path(c, out, destination, &place);
@@ -261,16 +265,16 @@ static int line_failed(Collector *c, Collection *out, int error, bool optional, 
                        const char *path, unsigned line, const char *what, const char *missing) {
         if (error == -EACCES) {
                 if (optional || droppable)
-                        report_warn(c->report, path, line, "%s may not be read by this user: left out",
-                                    what);
+                        report_warn(c->report, path, line,
+                                    "%s may not be read by this user: left out", what);
                 if (optional)
                         return 0;
                 if (!droppable)
                         return report_fail(c->report, FAILURE_NOT_PERMITTED, error, path, line,
                                            "%s may not be read by this user; build as root", what);
         } else if (!is_missing(error))
-                return report_fail(c->report, FAILURE_BUILD_FAILED, error, path, line,
-                                   "%s: %s", what, strerror(-error));
+                return report_fail(c->report, FAILURE_BUILD_FAILED, error, path, line, "%s: %s",
+                                   what, strerror(-error));
         if (optional)
                 return 0;
         if (!droppable)

@@ -74,6 +74,14 @@ int collect_udev_rule(Collector *c, Collection *out, const char *name, const cha
 int collect_keymap(Collector *c, Collection *out, const char *path, const char *why,
                    char **ret_missing);
 
+/* The theme of the boot splash that the file at `path` names, or is. */
+int collect_splash_theme(Collector *c, Collection *out, const char *path, const char *why,
+                         char **ret_missing);
+
+/* A directory with everything in it; of anything else just that. As collect_path(). */
+int collect_tree(Collector *c, Collection *out, const char *path, const char *destination,
+                 const char *why, char **ret_missing);
+
 /* A program by its path or, by its bare name, from where programs are. */
 int collect_program(Collector *c, Collection *out, const char *name, const char *why,
                     char **ret_missing);

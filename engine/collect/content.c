@@ -120,9 +120,8 @@ static int add_paths(Collector *c, Collection *out, const char *pattern, const c
         return r;
 }
 
-/* A directory with everything in it; of anything else just that. */
-static int add_tree(Collector *c, Collection *out, const char *path, const char *destination,
-                    const char *why, char **ret_missing) {
+int collect_tree(Collector *c, Collection *out, const char *path, const char *destination,
+                 const char *why, char **ret_missing) {
         _cleanup_free_ char *canonical = NULL, *place = NULL;
         _cleanup_strv_free_ char **names = NULL;
         struct stat st;
@@ -164,7 +163,7 @@ static int add_tree(Collector *c, Collection *out, const char *path, const char 
                         return r;
                 if (!from || (place && !to))
                         return -ENOMEM;
-                r = add_tree(c, out, from, to, why, ret_missing);
+                r = collect_tree(c, out, from, to, why, ret_missing);
         }
         return r < 0 ? r : 0;
 }
@@ -291,7 +290,7 @@ static int add_alternative(Collector *c, Collection *out, const Content *content
         case CONTENT_FILE:
                 return add_paths(c, out, name, destination, why, ret_missing);
         case CONTENT_TREE:
-                return add_tree(c, out, name, destination, why, ret_missing);
+                return collect_tree(c, out, name, destination, why, ret_missing);
         case CONTENT_DIRECTORY:
                 return add_directory(c, out, name, content->mode, why);
         case CONTENT_SYMLINK:
@@ -310,6 +309,8 @@ static int add_alternative(Collector *c, Collection *out, const Content *content
                 return add_generator(c, out, name, why, ret_missing);
         case CONTENT_KEYMAP:
                 return collect_keymap(c, out, name, why, ret_missing);
+        case CONTENT_SPLASH_THEME:
+                return collect_splash_theme(c, out, name, why, ret_missing);
         case CONTENT_USER:
         case CONTENT_GROUP:
                 return add_account(c, out, content->type == CONTENT_GROUP, name, ret_missing);

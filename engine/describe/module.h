@@ -50,6 +50,9 @@ typedef enum ContentType {
         CONTENT_KEYMAP, /* Keymap=PATH: what this vconsole.conf asks for: its keyboard map as one
                          * flat text and its fonts, below /etc/initrdd, and a file at PATH that
                          * names these */
+        CONTENT_SPLASH_THEME, /* SplashTheme=PATH: the plymouth theme that this plymouthd.conf names,
+                               * or that this *.plymouth file is: its directory, its images, its
+                               * plugin and its fonts */
         CONTENT_USER, /* User=NAME: an account with its primary group, from the root's passwd,
                        * group, or from sysusers.d; the collector writes /etc/passwd and so on */
         CONTENT_GROUP, /* Group=NAME */

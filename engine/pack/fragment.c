@@ -10,7 +10,7 @@
 
 /* A change of the archive's form must change every name. */
 #define FORMAT_VERSION 1
-#define PART_SIZE (UINT64_C(2) * 1024 * 1024)
+#define PART_SIZE (UINT64_C(3) * 1024 * 1024)
 
 const char *scope_to_string(Scope scope) {
         static const char *const names[_SCOPE_MAX] = {
@@ -224,53 +224,83 @@ static void compute(Fragment *f) {
         XXH3_freeState(state);
 }
 
-/* A part of a fragment that is being cut. The first has its name. */
-static int add_part(Fragments *fs, const Fragment *whole, size_t number, const Entry **entries,
-                    size_t n) {
+/* A part of a fragment that is being cut; one that is not cut keeps its name. */
+static int new_part(Fragments *fs, const Fragment *whole, size_t number, size_t n_parts,
+                    Fragment **ret) {
         _cleanup_free_ char *name = NULL;
-        Fragment *f;
         int r;
 
-        r = number == 1 ? str_printf(&name, "%s", whole->name)
-                        : str_printf(&name, "%s-%zu", whole->name, number);
+        r = n_parts == 1 ? str_printf(&name, "%s", whole->name)
+                         : str_printf(&name, "%s-%zu", whole->name, number + 1);
         if (r >= 0)
-                r = new_fragment(fs, name, whole->scope, &f);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < n && r >= 0; i++)
-                r = fragment_add(f, entries[i]);
+                r = new_fragment(fs, name, whole->scope, ret);
         STRV_FOREACH(module, whole->modules)
                 if (r >= 0)
-                        r = strv_extend(&f->modules, *module);
+                        r = strv_extend(&(*ret)->modules, *module);
         return r;
 }
 
-/*
- * One program or library that changes costs packing what lies beside it, so what kernels share is
- * cut where it gets larger than PART_SIZE, in the order of the paths: what changes together mostly
- * lies together. What is smaller than the window of the compressor costs size, and a driver seldom
- * changes alone.
- */
-static int cut(Fragments *fs, Fragment *f) {
-        size_t begin = 0, number = 1;
+/* A power of two, so that it seldom changes: with it, every part does. */
+static size_t count_parts(const Fragment *f) {
         uint64_t size = 0;
+        size_t n = 1;
+
+        for (size_t i = 0; i < f->n_entries; i++)
+                size += entry_raw_size(f->entries[i]);
+        while (f->scope == SCOPE_SHARED && size / n > PART_SIZE)
+                n *= 2;
+        return n;
+}
+
+/*
+ * One program or library that changes costs packing what is in its fragment, so what kernels share
+ * is cut into parts. Which part an entry is in is told by its path alone: nothing that comes, goes
+ * or grows moves another one. A driver seldom changes alone, so drivers stay together.
+ */
+static int cut(Fragments *fs, const Fragment *f) {
+        size_t n_parts = count_parts(f), first = fs->n;
+        Fragment *part;
         int r;
 
-        for (size_t i = 0; i < f->n_entries; i++) {
-                uint64_t more = entry_raw_size(f->entries[i]);
-
-                if (f->scope == SCOPE_SHARED && i > begin && size + more > PART_SIZE) {
-                        r = add_part(fs, f, number++, f->entries + begin, i - begin);
-                        if (r < 0)
-                                return r;
-                        begin = i;
-                        size = 0;
-                }
-                size += more;
+        for (size_t i = 0; i < n_parts; i++) {
+                r = new_part(fs, f, i, n_parts, &part);
+                if (r < 0)
+                        return r;
         }
-        return f->n_entries > begin
-                       ? add_part(fs, f, number, f->entries + begin, f->n_entries - begin)
-                       : 0;
+        for (size_t i = 0; i < f->n_entries; i++) {
+                const char *path = f->entries[i]->path;
+                size_t k = XXH3_64bits(path, strlen(path)) & (n_parts - 1);
+
+                r = fragment_add(fs->fragments[first + k], f->entries[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Parts in which nothing came to lie are no fragments. */
+static void drop_empty(Fragments *fs) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < fs->n; i++)
+                if (fs->fragments[i]->n_entries > 0)
+                        fs->fragments[n++] = fs->fragments[i];
+                else
+                        fragment_free(fs->fragments[i]);
+        fs->n = n;
+}
+
+/* The order of the image: first what the kernel reads early, then what any kernel shares. */
+static void order_by_scope(Fragments *fs) {
+        for (size_t i = 1; i < fs->n; i++)
+                for (size_t k = i; k > 0; k--) {
+                        Fragment *f = fs->fragments[k];
+
+                        if (fs->fragments[k - 1]->scope <= f->scope)
+                                break;
+                        fs->fragments[k] = fs->fragments[k - 1];
+                        fs->fragments[k - 1] = f;
+                }
 }
 
 static int cut_all(Fragments *fs) {
@@ -282,9 +312,7 @@ static int cut_all(Fragments *fs) {
         for (size_t i = 0; i < n; i++) {
                 Fragment *f = whole[i];
 
-                if (f->n_entries > 0)
-                        qsort(f->entries, f->n_entries, sizeof(Entry *), compare);
-                if (r >= 0)
+                if (r >= 0 && f->n_entries > 0)
                         r = cut(fs, f);
                 fragment_free(f);
         }
@@ -299,6 +327,8 @@ int fragments_finish(Fragments *fs) {
         r = cut_all(fs);
         if (r < 0)
                 return r;
+        drop_empty(fs);
+        order_by_scope(fs);
         n = fs->n;
         for (size_t i = 0; i < n; i++) {
                 r = add_ancestors(fs, fs->fragments[i]);

@@ -5,8 +5,8 @@
  * A piece of an image: what some modules bring, as one list of entries, named by its content.
  *
  * Libraries (*.so*) that kernels share are in a fragment of their own, "libraries", whoever needs them.
- * A fragment of what kernels share that gets larger than 2 MiB is cut into parts: "systemd",
- * "systemd-2", …
+ * A fragment of what kernels share that gets larger than 3 MiB is cut into 2, 4, 8… parts by the hash
+ * of the paths: "systemd-1", "systemd-2".
  * A path has one owner, the first module of the plan that wants it; in the fragments of the others
  * it does not appear. Directories are repeated in each fragment that has something in them, always
  * with the mode that their first owner wants, since the kernel lets the last one win.
@@ -56,8 +56,8 @@ DEFINE_CLEANUP_FUNC(Fragments *, fragments_free);
 int fragments_add(Fragments *fragments, Report *report, const char *name, Scope scope,
                   const char *module, const Manifest *manifest);
 
-/* When everything was added: cuts what is large, adds the directories that each needs, sorts, drops empty ones, and
- * computes `content` and `raw_size`. */
+/* When everything was added: cuts what is large, adds the directories that each needs, sorts, drops
+ * empty ones, orders them by scope, and computes `content` and `raw_size`. */
 int fragments_finish(Fragments *fragments);
 
 /* The entry of the image at `path`, which has no links in it; NULL. */

@@ -8,8 +8,8 @@
  *      /etc/initrdd/font.map       FONT_MAP=
  *      /etc/initrdd/font.unimap    FONT_UNIMAP=
  *
- * and a file in its own place that names them, for systemd-vconsole-setup. loadkeys and setfont take
- * an absolute path as it is, so that nothing is searched for at boot.
+ * and a file in its own place that names them, for systemd-vconsole-setup. loadkeys and setfont
+ * take an absolute path as it is, so that nothing is searched for at boot.
  */
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * SplashTheme=: which of plymouth's themes is used is said in a file, and what that theme is made of
- * in another. Both are of the desktop's ini kind:
+ * SplashTheme=: which of plymouth's themes is used is said in a file, and what that theme is made
+ * of in another. Both are of the desktop's ini kind:
  *
  *      plymouthd.conf      [Daemon] Theme=NAME, ThemeDir=DIRECTORY (/usr/share/plymouth/themes)
  *      NAME/NAME.plymouth  [Plymouth Theme] ModuleName=PLUGIN

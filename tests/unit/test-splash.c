@@ -104,7 +104,7 @@ static void test_link(void **state) {
         _cleanup_free_ char *found = NULL;
         ConfTree *t = *state;
 
-        conf_tree_link(t, LINK + 1, "/etc/alternatives/default.plymouth");
+        conf_tree_link(t, &LINK[1], "/etc/alternatives/default.plymouth");
         conf_tree_link(t, "etc/alternatives/default.plymouth", "/opt/own/own.plymouth");
         found = collect(t, LINK);
         assert_string_equal(found, "default.plymouth own.plymouth x.script script.so "

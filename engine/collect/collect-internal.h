@@ -34,10 +34,11 @@ typedef struct FileInfo {
         size_t n_needs, allocated_needs;
         Trace *trace; /* of finding all that out */
         char *missing; /* a sentence: what it needs, directly or not, and isn't there */
+        int error; /* what it needs can't be read: -EACCES and so on; else 0 */
 } FileInfo;
 
 FileInfo *file_info_free(FileInfo *info);
-/* Borrowed. -EACCES and so on when it can't be read. */
+/* Borrowed. -EACCES and so on when the file itself can't be read. */
 int collector_file_info(Collector *c, const char *canonical, FileInfo **ret);
 
 /*

@@ -158,8 +158,8 @@ int collect_image_path(Collector *c, Collection *out, const char *path, char **r
         return *ret ? 0 : -ENOMEM;
 }
 
-int collect_builtin_link(Collector *c, Collection *out, const char *library,
-                         const char *directory, const char *why) {
+int collect_builtin_link(Collector *c, Collection *out, const char *library, const char *directory,
+                         const char *why) {
         _cleanup_free_ char *link = NULL, *path = NULL;
         int r;
 
@@ -187,8 +187,8 @@ static int add_file(Collector *c, Collection *out, const char *canonical, const 
         if (r < 0)
                 return r;
         r = trace_merge(out->trace, info->trace);
-        if (r < 0)
-                return r;
+        if (r < 0 || info->error < 0)
+                return r < 0 ? r : info->error;
         if (info->missing) {
                 set_missing(ret_missing, "%s", info->missing);
                 return -ENOPKG;

@@ -223,11 +223,16 @@ static int inspect_needs(Collector *c, FileInfo *info, const char *canonical) {
                 r = collector_file_info(c, path, &need);
                 if (r < 0)
                         return r;
-                if (need->missing) {
-                        info->missing = strdup(need->missing);
-                        if (!info->missing)
-                                return -ENOMEM;
-                }
+                if (!need->missing && need->error == 0)
+                        continue;
+                /* Where it was looked for is nobody else's to tell: what is needed never gets into
+                 * a manifest. */
+                r = trace_merge(info->trace, need->trace);
+                if (r < 0 || need->error < 0)
+                        return r < 0 ? r : need->error;
+                info->missing = strdup(need->missing);
+                if (!info->missing)
+                        return -ENOMEM;
         }
         return 0;
 }
@@ -254,9 +259,9 @@ int collector_file_info(Collector *c, const char *canonical, FileInfo **ret) {
                 file_info_free(info);
                 return r;
         }
-        r = inspect_needs(c, info, canonical);
-        if (r < 0)
-                return r;
+        info->error = inspect_needs(c, info, canonical);
+        if (info->error == -ENOMEM)
+                return -ENOMEM;
         *ret = info;
         return 0;
 }

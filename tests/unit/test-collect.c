@@ -73,6 +73,7 @@ static void make_root(ConfTree *t) {
         conf_tree_link(t, "usr/bin/sh", "dash");
         put_mode(t, "usr/sbin/script", "#!/bin/sh -e\n", 0755);
         put_mode(t, "usr/sbin/orphan", "#!/usr/bin/perl\n", 0755);
+        put_mode(t, "usr/sbin/needs-script", "#!/usr/sbin/orphan\n", 0755);
         put_mode(t, "usr/sbin/envy", "#!/usr/bin/env sh\n", 0755);
         put_program(t, "usr/bin/env", "libc.so.6");
         conf_tree_link(t, "usr/bin/vi", "/etc/alternatives/vi");
@@ -531,10 +532,14 @@ static void test_unreadable(void **state) {
                 { "File=/etc/conf.d/a.conf\nFile=-/etc/conf.d/b.conf", false, 0,
                   "/etc/conf.d/a.conf\n" },
                 { "File=/etc/conf.d/a.conf\nFile=/etc/conf.d/b.conf", true, 0, "" },
+                /* An interpreter that can't be read is not forgotten once it was told of. */
+                { "Binary=-script\nBinary=-/sbin/script", false, 0, "" },
+                { "Binary=-script\nBinary=script", false, -EACCES, NULL },
         };
         Place *p = *state;
 
         assert_int_equal(fchmodat(p->t->fd, "etc/conf.d/b.conf", 0, 0), 0);
+        assert_int_equal(fchmodat(p->t->fd, "usr/bin/dash", 0711, 0), 0);
         assert_int_equal(chmod(p->t->path, 0755), 0);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 Collection *c;
@@ -774,6 +779,10 @@ static void add_missing_library(ConfTree *t) {
         put_library(t, LIB "libmissing.so", NULL);
 }
 
+static void add_perl(ConfTree *t) {
+        put_program(t, "usr/bin/perl", NULL);
+}
+
 static void add_program(ConfTree *t) {
         put_program(t, "usr/sbin/nothing", NULL);
 }
@@ -823,6 +832,10 @@ static void test_trace(void **state) {
                 { "Binary=nothing", add_program, 0 },
                 { "Binary=-broken", add_missing_library, 0 },
                 { "Binary=broken", add_missing_library, 0 },
+                /* What is missing of a library that is there. */
+                { "Binary=-deep", add_missing_library, 0 },
+                { "Binary=deep", add_missing_library, 0 },
+                { "Binary=-needs-script", add_perl, 0 },
                 { "Binary=/bin/sh", turn_link, 0 },
                 { "Binary=script", turn_link, 0 },
                 { "File=/etc/conf.d/*.conf", add_conf, 0 },

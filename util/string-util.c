@@ -105,6 +105,13 @@ char **strv_free(char **l) {
         return NULL;
 }
 
+void strv_truncate(char **l, size_t n) {
+        for (size_t i = strv_length(l); i > n; i--) {
+                free(l[i - 1]);
+                l[i - 1] = NULL;
+        }
+}
+
 char **strv_copy(char *const *l) {
         size_t n = strv_length(l), i;
         char **copy = calloc(n + 1, sizeof(char *));

@@ -25,6 +25,8 @@ int parse_int(const char *s, int *ret);
 size_t strv_length(char *const *l) _pure_;
 char **strv_free(char **l); /* returns NULL */
 char **strv_copy(char *const *l);
+/* Frees all but the first `n`. */
+void strv_truncate(char **l, size_t n);
 bool strv_contains(char *const *l, const char *s) _pure_;
 /* Appends a copy of `s`. 0 or -ENOMEM. */
 int strv_extend(char ***l, const char *s) _must_check_;

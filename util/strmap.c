@@ -2,7 +2,7 @@
 
 /*
  * Open addressing with linear probing over indexes into a dense array of entries. There is no
- * removal: nothing in this project takes a key back out, and without it no tombstones are needed.
+ * removal but of the latest: without it no tombstones are needed.
  */
 
 #include <xxhash.h>
@@ -52,12 +52,8 @@ bool strmap_contains(const Strmap *map, const char *key) {
         return lookup(map, key);
 }
 
-static int grow(Strmap *map) {
-        size_t n = map->n_slots ? map->n_slots * 2 : 16;
-        uint32_t *slots = calloc(n, sizeof(uint32_t));
-
-        if (!slots)
-                return -ENOMEM;
+/* Enters everything there is into `n` empty slots. */
+static void fill_slots(const Strmap *map, uint32_t *slots, size_t n) {
         for (size_t k = 0; k < map->n; k++) {
                 size_t i = map->entries[k].hash & (n - 1);
 
@@ -65,6 +61,15 @@ static int grow(Strmap *map) {
                         i = (i + 1) & (n - 1);
                 slots[i] = (uint32_t) k + 1;
         }
+}
+
+static int grow(Strmap *map) {
+        size_t n = map->n_slots ? map->n_slots * 2 : 16;
+        uint32_t *slots = calloc(n, sizeof(uint32_t));
+
+        if (!slots)
+                return -ENOMEM;
+        fill_slots(map, slots, n);
         free(map->slots);
         map->slots = slots;
         map->n_slots = n;
@@ -105,4 +110,17 @@ int strmap_replace(Strmap *map, const char *key, void *value) {
                 map->free_value(e->value);
         e->value = value;
         return 0;
+}
+
+void strmap_truncate(Strmap *map, size_t n) {
+        if (n >= map->n)
+                return;
+        for (StrmapEntry *e = map->entries + n; e < map->entries + map->n; e++) {
+                free(e->key);
+                if (map->free_value && e->value)
+                        map->free_value(e->value);
+        }
+        map->n = n;
+        memset(map->slots, 0, map->n_slots * sizeof(uint32_t));
+        fill_slots(map, map->slots, map->n_slots);
 }

@@ -35,6 +35,8 @@ bool strmap_contains(const Strmap *map, const char *key);
 int strmap_put(Strmap *map, const char *key, void *value);
 /* As strmap_put(), but an existing value is freed and replaced. */
 int strmap_replace(Strmap *map, const char *key, void *value);
+/* Forgets all but the first `n` that were put. */
+void strmap_truncate(Strmap *map, size_t n);
 
 #define STRMAP_FOREACH(e, map) for (StrmapEntry *e = (map)->entries; e < (map)->entries + (map)->n; e++)
 

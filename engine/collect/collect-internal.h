@@ -60,7 +60,8 @@ int collect_image_path(Collector *c, Collection *out, const char *path, char **r
 int collect_builtin_link(Collector *c, Collection *out, const char *library,
                          const char *directory, const char *why);
 
-/* One line of [Content]. As collect_path(), of each of its alternatives. */
+/* One line of [Content]. As collect_path(), of each of its alternatives. When it can't be had, nothing
+ * that it brought is left. */
 int collect_content(Collector *c, Collection *out, const Content *content, const char *why,
                     char **ret_missing);
 

@@ -145,8 +145,11 @@ static int add_unit_programs(Collector *c, Collection *out, const Unit *unit, co
                 r = collect_program(c, out, unit->programs[i].path, path, &missing);
                 if (is_missing(r) && unit->programs[i].optional)
                         continue;
-                if (is_missing(r) && ret_missing)
+                /* Says more than that an earlier alternative isn't there. */
+                if (is_missing(r) && ret_missing) {
+                        free(*ret_missing);
                         *ret_missing = TAKE_PTR(missing);
+                }
                 if (r < 0)
                         return r;
         }
@@ -205,7 +208,8 @@ int collect_unit(Collector *c, Collection *out, const char *name, const char *wh
 
 /* A helper that a rule names may be of a package that isn't installed: the rule then does nothing,
  * here as on the running system. */
-static int add_rule_programs(Collector *c, Collection *out, const UdevRule *rule, const char *why) {
+static int add_rule_programs(Collector *c, Collection *out, const UdevRule *rule,
+                             const char *why) {
         int r;
 
         STRV_FOREACH(program, rule->programs) {

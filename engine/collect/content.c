@@ -177,8 +177,8 @@ static int add_directory(Collector *c, Collection *out, const char *path, mode_t
         if (r >= 0)
                 r = collect_parents(c, out, place);
         if (r >= 0)
-                r = manifest_add_directory(out->manifest, place,
-                                           mode == (mode_t) -1 ? 0755 : mode, why);
+                r = manifest_add_directory(out->manifest, place, mode == (mode_t) -1 ? 0755 : mode,
+                                           why);
         return r;
 }
 
@@ -319,6 +319,22 @@ static int add_alternative(Collector *c, Collection *out, const Content *content
         }
 }
 
+/* How far a collection has come, to go back there. Whoever holds an Entry of later must not. */
+typedef struct Mark {
+        size_t n_entries, n_users, n_groups;
+} Mark;
+
+static Mark mark(const Collection *out) {
+        return (Mark) { out->manifest->entries.n, strv_length(out->users),
+                        strv_length(out->groups) };
+}
+
+static void go_back(Collection *out, Mark m) {
+        strmap_truncate(&out->manifest->entries, m.n_entries);
+        strv_truncate(out->users, m.n_users);
+        strv_truncate(out->groups, m.n_groups);
+}
+
 int collect_content(Collector *c, Collection *out, const Content *content, const char *why,
                     char **ret_missing) {
         _cleanup_free_ char *destination = NULL;
@@ -331,10 +347,13 @@ int collect_content(Collector *c, Collection *out, const Content *content, const
         }
         STRV_FOREACH(alternative, content->alternatives) {
                 _cleanup_free_ char *name = NULL;
+                Mark before = mark(out);
 
                 r = expand(c, *alternative, &name);
                 if (r >= 0)
                         r = add_alternative(c, out, content, name, destination, why, ret_missing);
+                if (r < 0)
+                        go_back(out, before);
                 if (!is_missing(r))
                         break;
         }

@@ -306,6 +306,35 @@ static void test_missing(void **state) {
         run_cases(*state, cases, ELEMENTSOF(cases));
 }
 
+/* A line that can't be fulfilled leaves nothing behind, however far it came: no unit without its
+ * program, no half of a tree, no account; and each alternative begins anew. */
+static void test_undone(void **state) {
+        static const Case cases[] = {
+                { "Unit=-needy.service", "" },
+                { "Unit=needy.service|none.service|plain.service",
+                  "/usr/lib/systemd/system/plain.service\n" },
+                { "Unit=none.service|needy.service", "", "/usr/bin/nothing is not there" },
+                { "File=-/usr/bin/[bds]*", "" },
+                { "File=/usr/bin/[bds]*|/etc/conf.d/*", "/etc/conf.d/a.conf\n/etc/conf.d/b.conf\n" },
+                { "Tree=-/usr/share/half", "" },
+                { "Tree=-/usr/share/half:/copy", "" },
+                { "File=/etc/conf.d/a.conf\nTree=-/etc", "/etc/conf.d/a.conf\n" },
+                { "Tree=-/etc\nFile=/etc/conf.d/a.conf", "/etc/conf.d/a.conf\n" },
+        };
+        Place *p = *state;
+        ConfTree *t = p->t;
+
+        conf_tree_put(t, "usr/lib/systemd/system/plain.service", "");
+        conf_tree_put(t, "usr/lib/systemd/system/needy.service",
+                      "[Service]\nUser=alice\nExecStart=/usr/bin/prog\nExecStop=/usr/bin/nothing\n");
+        conf_tree_put(t, "usr/lib/systemd/system/needy.service.d/x.conf", "[Service]\nGroup=bob\n");
+        conf_tree_link(t, "usr/lib/systemd/system/x.target.wants/needy.service", "../needy.service");
+        conf_tree_put(t, "usr/share/half/a", "a");
+        put_program(t, "usr/share/half/b", "libmissing.so");
+        put_program(t, "etc/z", "libmissing.so");
+        run_cases(p, cases, ELEMENTSOF(cases));
+}
+
 /* Files at their own place or another, and everything that a line can make. */
 static void test_files(void **state) {
         static const Case cases[] = {
@@ -903,7 +932,7 @@ static void test_alone(void **state) {
 int main(void) {
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         static const struct CMUnitTest tests[] = {
-                IN_PLACE(test_programs),    IN_PLACE(test_missing),
+                IN_PLACE(test_undone), IN_PLACE(test_programs),   IN_PLACE(test_missing),
                 IN_PLACE(test_files),       IN_PLACE(test_directories),
                 IN_PLACE(test_modes),       IN_PLACE(test_units),
                 IN_PLACE(test_kernel),      IN_PLACE(test_failures),

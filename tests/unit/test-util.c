@@ -86,6 +86,18 @@ static void test_strmap(void **state) {
         assert_string_equal(map.entries[999].key, "999");
         assert_int_equal(strmap_replace(&map, "517", strdup("new")), 0);
         assert_string_equal(strmap_get(&map, "517"), "new");
+
+        strmap_truncate(&map, 2000);
+        assert_int_equal(map.n, 1000);
+        strmap_truncate(&map, 500);
+        assert_int_equal(map.n, 500);
+        assert_false(strmap_contains(&map, "500"));
+        assert_true(strmap_contains(&map, "499"));
+        assert_int_equal(strmap_put(&map, "500", strdup("again")), 0);
+        assert_string_equal(strmap_get(&map, "500"), "again");
+        strmap_truncate(&map, 0);
+        assert_null(strmap_get(&map, "0"));
+        assert_int_equal(strmap_put(&map, "0", NULL), 0);
 }
 
 int main(void) {

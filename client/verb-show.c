@@ -173,6 +173,8 @@ int verb_cat_config(int argc, char *argv[]) {
                 say("The configuration can't be read: %s", strerror(-r));
                 return EXIT_STATUS_FAILED;
         }
+        if (!*text && !arg_quiet)
+                say("There is no configuration; everything is as built in.");
         fputs(text, stdout);
         return EXIT_STATUS_DONE;
 }

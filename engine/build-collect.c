@@ -331,7 +331,7 @@ static void count(Build *b) {
         for (size_t i = 0; i < b->fragments->owners.n; i++) {
                 const Entry *e = b->fragments->owners.entries[i].value;
 
-                b->n_files++;
+                b->n_files += e->type == ENTRY_FILE;
                 b->n_drivers += e->type == ENTRY_FILE && endswith(e->path, ".ko") != NULL;
         }
 }

@@ -245,9 +245,6 @@ def _debian_tree(directory, system, marker, fstab):
     os.symlink("started.target", os.path.join(units, "default.target"))
     # The root has no drivers of its own to do this with.
     os.symlink("/dev/null", os.path.join(units, "systemd-binfmt.service"))
-    # What a first start does (ConditionNeedsUpdate=) takes longer than the rest of it.
-    for name in ("etc", "var"):
-        _write(os.path.join(path, name, ".updated"), "")
     # debootstrap leaves a comment there, in a file that is linked.
     os.unlink(os.path.join(etc, "fstab"))
     _write(os.path.join(etc, "fstab"), fstab)

@@ -50,12 +50,13 @@ static bool needs_module(const char *tag) {
         return true;
 }
 
+/* What is for every machine ("*") is for none of its layers. */
 static bool plan_has_tag(const Plan *plan, const char *tag) {
         Facts one = { .tags = (char *[]) { (char *) tag, NULL } };
 
         for (size_t i = 0; i < plan->n_items; i++)
                 STRV_FOREACH(needed, plan->items[i].module->needed)
-                        if (facts_match(&one, *needed))
+                        if (!streq(*needed, "*") && facts_match(&one, *needed))
                                 return true;
         return false;
 }

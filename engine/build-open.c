@@ -41,7 +41,7 @@ static int open_profile(Build *b) {
                 return r;
         profile = config_find_profile(b->config, name);
         if (!profile)
-                return report_fail(b->report, FAILURE_CONFIG_INVALID, -ENOENT, NULL, 0,
+                return report_fail(b->report, FAILURE_INVALID_ARGUMENT, -ENOENT, NULL, 0,
                                    "There is no profile %s; profiles.d/%s.conf would be one", name,
                                    name);
         r = profile_copy(profile, &b->profile);
@@ -54,8 +54,11 @@ static int open_profile(Build *b) {
                 if (!key)
                         return report_oom(b->report);
                 r = profile_set(b->profile, b->report, key, equals ? equals + 1 : "");
-                if (r < 0)
+                if (r < 0) {
+                        if (b->report->failure.kind == FAILURE_CONFIG_INVALID)
+                                b->report->failure.kind = FAILURE_INVALID_ARGUMENT;
                         return r;
+                }
         }
         return 0;
 }
@@ -101,7 +104,7 @@ static int open_facts(Build *b) {
                 r = facts_new_host(b->source, b->report, &b->facts);
         else {
                 if (!generic && b->profile->mode_set)
-                        return report_fail(b->report, FAILURE_CONFIG_INVALID, -EINVAL, NULL, 0,
+                        return report_fail(b->report, FAILURE_INVALID_ARGUMENT, -EINVAL, NULL, 0,
                                            "Mode=%s for another root needs to know its machine; give --facts, or Mode=generic",
                                            mode_to_string(b->profile->mode));
                 r = facts_new_generic(&b->facts);

@@ -15,6 +15,7 @@ static const struct {
         [FAILURE_NO_SPACE] = { "NoSpace", EXIT_STATUS_NO_SPACE },
         [FAILURE_READ_ONLY_BOOT] = { "ReadOnlyBoot", EXIT_STATUS_FAILED },
         [FAILURE_CONFIG_INVALID] = { "ConfigInvalid", EXIT_STATUS_FAILED },
+        [FAILURE_INVALID_ARGUMENT] = { "InvalidArgument", EXIT_STATUS_USAGE },
         [FAILURE_INCOMPLETE] = { "Incomplete", EXIT_STATUS_FAILED },
         [FAILURE_VERIFY_FAILED] = { "VerifyFailed", EXIT_STATUS_FAILED },
         [FAILURE_BUILD_FAILED] = { "BuildFailed", EXIT_STATUS_FAILED },

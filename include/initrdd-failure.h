@@ -15,6 +15,7 @@ typedef enum FailureKind {
         FAILURE_NO_SPACE,
         FAILURE_READ_ONLY_BOOT,
         FAILURE_CONFIG_INVALID,
+        FAILURE_INVALID_ARGUMENT, /* what was asked for makes no sense, whatever the configuration */
         FAILURE_INCOMPLETE, /* something that the image must have can't be had */
         FAILURE_VERIFY_FAILED,
         FAILURE_BUILD_FAILED,

@@ -120,6 +120,25 @@ static int add_paths(Collector *c, Collection *out, const char *pattern, const c
         return r;
 }
 
+/* Inside a tree, a link that leads nowhere stays the link that it is: it is somebody else's, and
+ * no reason to do without the rest. 1 when that was it. */
+static int add_dangling_link(Collector *c, Collection *out, const char *path, const char *why) {
+        _cleanup_free_ char *canonical = NULL, *target = NULL, *end = NULL;
+        struct stat st;
+        int r;
+
+        r = source_resolve_parent(c->source, out->trace, path, &canonical, &st, NULL);
+        if (r < 0 || !S_ISLNK(st.st_mode))
+                return 0;
+        r = source_resolve(c->source, out->trace, path, &end, &st, NULL);
+        if (r != -ENOENT && r != -ENOTDIR && r != -ELOOP)
+                return 0;
+        r = source_readlink(c->source, out->trace, path, &target);
+        if (r >= 0)
+                r = manifest_add_symlink(out->manifest, canonical, target, why);
+        return r < 0 ? r : 1;
+}
+
 int collect_tree(Collector *c, Collection *out, const char *path, const char *destination,
                  const char *why, char **ret_missing) {
         _cleanup_free_ char *canonical = NULL, *place = NULL;
@@ -155,6 +174,8 @@ int collect_tree(Collector *c, Collection *out, const char *path, const char *de
                                            why);
         if (r >= 0)
                 r = source_list(c->source, out->trace, canonical, NULL, &names);
+        if (r == -EACCES)
+                set_missing(ret_missing, "%s may not be read by this user", canonical);
         STRV_FOREACH(name, names) {
                 _cleanup_free_ char *from = path_join(canonical, *name);
                 _cleanup_free_ char *to = place ? path_join(place, *name) : NULL;
@@ -163,7 +184,9 @@ int collect_tree(Collector *c, Collection *out, const char *path, const char *de
                         return r;
                 if (!from || (place && !to))
                         return -ENOMEM;
-                r = collect_tree(c, out, from, to, why, ret_missing);
+                r = to ? 0 : add_dangling_link(c, out, from, why);
+                if (r == 0)
+                        r = collect_tree(c, out, from, to, why, ret_missing);
         }
         return r < 0 ? r : 0;
 }

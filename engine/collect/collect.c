@@ -242,6 +242,8 @@ int collect_path(Collector *c, Collection *out, const char *path, const char *de
         if (r >= 0 && !destination)
                 r = add_links(c, out, &links, why);
         source_links_done(&links);
+        if (r == -EACCES)
+                set_missing(ret_missing, "%s may not be read by this user", path);
         return r < 0 ? r : 0;
 }
 
@@ -264,14 +266,15 @@ static int reason(char **ret, const char *path, unsigned line, const char *key,
 static int line_failed(Collector *c, Collection *out, int error, bool optional, bool droppable,
                        const char *path, unsigned line, const char *what, const char *missing) {
         if (error == -EACCES) {
+                if (!missing)
+                        missing = "it may not be read by this user";
                 if (optional || droppable)
-                        report_warn(c->report, path, line,
-                                    "%s may not be read by this user: left out", what);
+                        report_warn(c->report, path, line, "%s: %s: left out", what, missing);
                 if (optional)
                         return 0;
                 if (!droppable)
                         return report_fail(c->report, FAILURE_NOT_PERMITTED, error, path, line,
-                                           "%s may not be read by this user; build as root", what);
+                                           "%s: %s; build as root", what, missing);
         } else if (!is_missing(error))
                 return report_fail(c->report, FAILURE_BUILD_FAILED, error, path, line, "%s: %s",
                                    what, strerror(-error));

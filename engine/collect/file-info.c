@@ -221,6 +221,9 @@ static int inspect_needs(Collector *c, FileInfo *info, const char *canonical) {
                 if (!S_ISREG(st.st_mode))
                         continue;
                 r = collector_file_info(c, path, &need);
+                /* That is said of it, not of this file, when it is collected. */
+                if (r == -EACCES)
+                        continue;
                 if (r < 0)
                         return r;
                 if (!need->missing && need->error == 0)

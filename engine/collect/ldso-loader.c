@@ -81,7 +81,7 @@ static bool same_kind(const LdsoKind *a, const LdsoKind *b) {
                a->little_endian == b->little_endian;
 }
 
-bool ldso_kind_of(Source *source, const char *canonical, LdsoKind *ret) {
+int ldso_kind_of(Source *source, const char *canonical, LdsoKind *ret) {
         _cleanup_close_ int fd = -EBADF;
         char header[ELF_HEADER_SIZE];
         ssize_t n;
@@ -89,12 +89,12 @@ bool ldso_kind_of(Source *source, const char *canonical, LdsoKind *ret) {
 
         fd = source_open_canonical(source, canonical);
         if (fd < 0)
-                return false;
+                return fd == -EACCES ? fd : 0;
         n = pread(fd, header, sizeof(header), 0);
         if (n < 0 || elf_parse_header(header, (size_t) n, &elf) < 0)
-                return false;
+                return 0;
         *ret = (LdsoKind) { elf.class, elf.machine, elf.little_endian };
-        return true;
+        return 1;
 }
 
 bool ldso_native_kind(Source *source, LdsoKind *ret) {
@@ -105,7 +105,7 @@ bool ldso_native_kind(Source *source, LdsoKind *ret) {
                 _cleanup_free_ char *canonical = NULL;
 
                 if (source_resolve(source, NULL, programs[i], &canonical, NULL, NULL) >= 0 &&
-                    ldso_kind_of(source, canonical, ret))
+                    ldso_kind_of(source, canonical, ret) > 0)
                         return true;
         }
         for (size_t i = 0; i < ELEMENTSOF(abis); i++)

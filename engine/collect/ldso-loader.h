@@ -35,8 +35,8 @@ DEFINE_CLEANUP_FUNC(LdsoLoader *, ldso_loader_free);
  * not change its architecture without changing its loader, and that is traced. */
 bool ldso_native_kind(Source *source, LdsoKind *ret);
 
-/* The kind of the file that `canonical` names; false for what is no ELF, or can't be read. */
-bool ldso_kind_of(Source *source, const char *canonical, LdsoKind *ret);
+/* The kind of the file that `canonical` names: 1, 0 for what is no ELF; -EACCES. */
+int ldso_kind_of(Source *source, const char *canonical, LdsoKind *ret);
 
 /* The directories that are built into the loader with these bytes; an empty strv when there is
  * nothing that looks like them. */

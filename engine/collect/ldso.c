@@ -260,7 +260,11 @@ static int kind_fits(Ldso *ldso, const Asker *asker, const char *canonical) {
         if (packed == 0 && !strmap_contains(&ldso->kinds, canonical)) {
                 LdsoKind kind;
 
-                if (ldso_kind_of(ldso->source, canonical, &kind))
+                r = ldso_kind_of(ldso->source, canonical, &kind);
+                /* It is there, and who may not read it is told so when it is taken. */
+                if (r == -EACCES)
+                        return 1;
+                if (r > 0)
                         packed = (uintptr_t) kind.machine << 8 | kind.class << 1 |
                                  kind.little_endian;
                 r = strmap_put(&ldso->kinds, canonical, (void *) packed);

@@ -204,6 +204,8 @@ int main(int argc, char *argv[]) {
         }
         signal(SIGPIPE, SIG_IGN);
         umask(0077);
+        /* libkmod complains on standard error of an index before it can be told not to. */
+        (void) setenv("KMOD_LOG", "0", 1);
         raise_limits();
         if (fd_read_all(STDIN_FILENO, 1024 * 1024, &text, &size) < 0 ||
             !(request = json_loads(text, 0, NULL))) {

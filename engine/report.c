@@ -47,7 +47,8 @@ int report_fail(Report *report, FailureKind kind, int error, const char *path, u
                 f->message = NULL;
         va_end(ap);
         one_line(f->message);
-        f->kind = kind;
+        /* Whatever it was for: who may do it gets further. */
+        f->kind = error == -EACCES ? FAILURE_NOT_PERMITTED : kind;
         f->error = error;
         f->stage = report->stage;
         f->path = path ? strdup(path) : NULL;

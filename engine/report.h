@@ -53,7 +53,7 @@ typedef struct Report {
 void report_done(Report *report);
 
 /* Records a failure unless there is one, and returns `error` in any case: `return report_fail(…)`.
- * `path` may be NULL. `error` must be negative. */
+ * `path` may be NULL. `error` must be negative; for -EACCES the kind is always NotPermitted. */
 int report_fail(Report *report, FailureKind kind, int error, const char *path, unsigned line,
                 const char *format, ...) _printf_(6, 7);
 /* Without memory there is nothing to say about any file. */

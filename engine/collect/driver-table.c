@@ -151,6 +151,9 @@ static int read_dep(DriverTable *table, Source *source, Trace *trace, Report *re
         if (!path)
                 return report_oom(report);
         r = source_read(source, trace, path, &table->text, NULL);
+        if (r == -EACCES)
+                return report_fail(report, FAILURE_NOT_PERMITTED, r, path, 0,
+                                   "The kernel's index may not be read by this user; build as root");
         if (r < 0)
                 return report_fail(report, FAILURE_KERNEL_INCOMPLETE, r, path, 0,
                                    "The kernel's index can't be read; run 'depmod -a %s'",

@@ -231,6 +231,9 @@ static int file_failure(const Drivers *drivers, const char *path, int error) {
                                    "The kernel's modules.dep names this driver, but it is missing; "
                                    "install it or run 'depmod -a %s'",
                                    drivers->kernel->version);
+        if (error == -EACCES)
+                return report_fail(drivers->report, FAILURE_NOT_PERMITTED, error, path, 0,
+                                   "The driver may not be read by this user; build as root");
         return report_fail(drivers->report, FAILURE_INCOMPLETE, error, path, 0, "%s",
                            error == -EBADMSG ? "The driver is damaged"
                                              : "The driver can't be read");

@@ -161,6 +161,7 @@ class InitrddBuilder(Builder):
 
     def build(self, image, kernel, output):
         run(*self.command(image, kernel, output), env=dict(os.environ, NO_COLOR="1"))
+        run(self.initrdctl, "--offline", "verify", output)
 
     def tools(self):
         path = os.path.join(self.work, "tools.tar")
@@ -168,10 +169,7 @@ class InitrddBuilder(Builder):
         return path
 
     def drivers(self, path):
-        try:
-            listed = run(self.initrdctl, "--offline", "files", path).split()
-        except RuntimeError:
-            return None
+        listed = run(self.initrdctl, "--offline", "files", path).split()
         return sum(word.endswith(".ko") for word in listed)
 
 

@@ -12,6 +12,7 @@
 #include "collect/early.h"
 #include "image/verify.h"
 #include "pack/kept.h"
+#include "path-util.h"
 #include "string-util.h"
 
 /* A module, or one of the things that belong to the image as a whole, while it is collected. */
@@ -77,7 +78,8 @@ static int collect_part_indexes(void *userdata, Collection **ret) {
                 if (!joined || str_printf(&text, "%s\n", joined) < 0)
                         return report_oom(b->report);
                 if (manifest_add_directory(out->manifest, "/etc", 0755, "Load=") < 0 ||
-                    manifest_add_directory(out->manifest, "/etc/modules-load.d", 0755, "Load=") < 0 ||
+                    manifest_add_directory(out->manifest, "/etc/modules-load.d", 0755, "Load=") <
+                                    0 ||
                     manifest_add_data(out->manifest, "/etc/modules-load.d/initrdd.conf", 0644,
                                       TAKE_PTR(text), strlen(joined) + 1, "Load=", NULL) < 0)
                         return report_oom(b->report);
@@ -118,6 +120,26 @@ static int add_collection(Build *b, XXH3_state_t *state, collect_t collect, Part
         return 0;
 }
 
+/* Where something was asked for: the reasons in a manifest say so. */
+static void hash_place(XXH3_state_t *state, const char *path, unsigned line) {
+        build_hash_string(state, path ? path_basename(path) : NULL);
+        XXH3_128bits_update(state, &line, sizeof(line));
+}
+
+static XXH3_state_t *hash_module(const Build *b, const char *what, const Module *module) {
+        XXH3_state_t *state = build_hash_begin(b, what);
+
+        if (!state)
+                return NULL;
+        XXH3_128bits_update(state, &module->hash, sizeof(module->hash));
+        build_hash_string(state, module->name);
+        for (size_t i = 0; i < module->n_contents; i++)
+                hash_place(state, module->contents[i].path, module->contents[i].line);
+        for (size_t i = 0; i < module->n_drivers; i++)
+                hash_place(state, module->drivers[i].path, module->drivers[i].line);
+        return state;
+}
+
 static int collect_module(Build *b, const Module *module, bool droppable, Collection **ret_shared,
                           Collection **ret_kernel) {
         Part part = { .build = b, .module = module, .droppable = droppable };
@@ -126,16 +148,13 @@ static int collect_module(Build *b, const Module *module, bool droppable, Collec
 
         *ret_shared = *ret_kernel = NULL;
         if (module_has_shared(module)) {
-                state = build_hash_begin(b, droppable ? "shared?" : "shared");
-                XXH3_128bits_update(state, &module->hash, sizeof(module->hash));
-                build_hash_string(state, module->name);
+                state = hash_module(b, droppable ? "shared?" : "shared", module);
                 r = add_collection(b, state, collect_part_shared, &part, ret_shared);
         }
         if (r >= 0 && module_has_kernel(module) && !(*ret_shared && (*ret_shared)->missing)) {
-                state = build_hash_begin(b, droppable ? "kernel?" : "kernel");
-                XXH3_128bits_update(state, &module->hash, sizeof(module->hash));
-                build_hash_string(state, module->name);
-                hash_kernel(state, b);
+                state = hash_module(b, droppable ? "kernel?" : "kernel", module);
+                if (state)
+                        hash_kernel(state, b);
                 r = add_collection(b, state, collect_part_kernel, &part, ret_kernel);
         }
         return r;
@@ -227,8 +246,8 @@ static int set_origins(const Profile *profile, Module *module) {
         for (size_t i = 0; i < module->n_drivers; i++) {
                 DriverRule *rule = &module->drivers[i];
                 bool forced = rule->type == DRIVER_RULE_LOAD;
-                const ProfileOrigin *o =
-                                &profile->origins[forced ? PROFILE_FORCE_DRIVERS : PROFILE_DRIVERS];
+                const ProfileOrigin *o = &profile->origins[forced ? PROFILE_FORCE_DRIVERS
+                                                                  : PROFILE_DRIVERS];
                 char *path = strdup(o->path ?: "command line");
 
                 if (!path)
@@ -284,9 +303,17 @@ static int add_early(Build *b) {
         if (b->profile->microcode == MICROCODE_NO && !b->profile->acpi_tables)
                 return 0;
         state = build_hash_begin(b, "early");
+        if (!state)
+                return report_oom(b->report);
         build_hash_string(state, microcode_to_string(b->profile->microcode));
+        /* A machine without a processor that is known is not any machine. */
+        build_hash_string(state, b->facts->generic ? "generic" : "host");
         build_hash_string(state, b->facts->microcode);
         build_hash_string(state, b->profile->acpi_tables);
+        /* The tables are refused for a kernel that can't take them. */
+        if (b->profile->acpi_tables &&
+            kernel_option(b->kernel, "ACPI_TABLE_UPGRADE") == KERNEL_OPTION_NO)
+                build_hash_string(state, b->kernel->version);
         return add_whole(b, "early", SCOPE_EARLY, collect_part_early, &part, state);
 }
 
@@ -295,6 +322,8 @@ static int add_indexes(Build *b, Sum *sum) {
         XXH3_state_t *state;
 
         state = build_hash_begin(b, "indexes");
+        if (!state)
+                return report_oom(b->report);
         hash_kernel(state, b);
         build_hash_strings(state, sum->drivers);
         build_hash_strings(state, sum->load);
@@ -306,6 +335,8 @@ static int add_accounts(Build *b, Sum *sum) {
         XXH3_state_t *state;
 
         state = build_hash_begin(b, "accounts");
+        if (!state)
+                return report_oom(b->report);
         build_hash_strings(state, sum->users);
         build_hash_strings(state, sum->groups);
         build_hash_string(state, emergency_to_string(b->profile->emergency));
@@ -320,9 +351,14 @@ static int add_includes(Build *b) {
         if (b->profile->n_includes == 0)
                 return 0;
         state = build_hash_begin(b, "includes");
+        if (!state)
+                return report_oom(b->report);
         for (size_t i = 0; i < b->profile->n_includes; i++) {
-                build_hash_string(state, b->profile->includes[i].source);
-                build_hash_string(state, b->profile->includes[i].destination);
+                const Include *include = &b->profile->includes[i];
+
+                build_hash_string(state, include->source);
+                build_hash_string(state, include->destination);
+                hash_place(state, include->path, include->line);
         }
         return add_whole(b, "includes", SCOPE_HOST, collect_part_includes, &part, state);
 }

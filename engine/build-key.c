@@ -5,6 +5,8 @@
  * everything that a result depends on, or a stale one would be believed.
  */
 
+#include <unistd.h>
+
 #include "build-internal.h"
 #include "string-util.h"
 
@@ -22,6 +24,7 @@ void build_hash_strings(XXH3_state_t *state, char *const *l) {
 
 XXH3_state_t *build_hash_begin(const Build *b, const char *what) {
         XXH3_state_t *state = XXH3_createState();
+        uid_t uid = geteuid();
 
         if (!state)
                 return NULL;
@@ -30,6 +33,8 @@ XXH3_state_t *build_hash_begin(const Build *b, const char *what) {
         build_hash_string(state, PROJECT_VERSION);
         build_hash_string(state, source_root(b->source));
         build_hash_string(state, b->options->data_dir);
+        /* What this user may not read is left out where that can be. */
+        XXH3_128bits_update(state, &uid, sizeof(uid));
         return state;
 }
 

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What the keys and traces of a build hold: when it may say that nothing changed, and take what is
+ * kept. What the steps do is tested beside each of them. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "build.h"
+#include "conf-tree.h"
+#include "kernel-tree.h"
+
+#define MODULES "/usr/lib/initrdd/modules.d/"
+#define BASE "[Module]\nAlways=yes\n[Content]\nText=/init:0755 program\nFile=-/etc/secret\n"
+
+typedef struct Place {
+        KernelTree tree;
+        ConfTree *t; /* for store and image */
+        Told told;
+} Place;
+
+static int setup(void **state) {
+        Place *p = calloc(1, sizeof(Place));
+
+        umask(022);
+        assert_int_equal(conf_tree_setup((void **) &p->t), 0);
+        kernel_tree_new(&p->tree);
+        kernel_tree_depmod(&p->tree);
+        kernel_tree_text(&p->tree, MODULES "base.module", BASE);
+        kernel_tree_text(&p->tree, "/etc/secret", "secret");
+        assert_int_equal(chmod(p->tree.root, 0755), 0);
+        assert_int_equal(chmod(p->t->path, 0777), 0);
+        told_init(&p->told);
+        *state = p;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Place *p = *state;
+
+        told_done(&p->told);
+        kernel_tree_done(&p->tree);
+        conf_tree_teardown((void **) &p->t);
+        free(p);
+        return 0;
+}
+
+/* Builds `image` with the store of that name. */
+static int run(Place *p, const char *store, const char *image, char *const *settings,
+               const char *facts, BuildResult *ret) {
+        _cleanup_free_ char *store_path = path_join(p->t->path, store);
+        _cleanup_free_ char *output = path_join(p->t->path, image);
+        _cleanup_free_ char *facts_path = facts ? path_join(p->t->path, facts) : NULL;
+        BuildOptions options = {
+                .root = p->tree.root,
+                .kernel = KERNEL_VERSION,
+                .store = store_path,
+                .output = output,
+                .settings = settings,
+                .facts = facts_path,
+        };
+
+        return build(&options, &p->told.report, ret);
+}
+
+static void expect(Place *p, const char *store, const char *image, char *const *settings,
+                   const char *facts, BuildOutcome outcome, uint64_t n_files) {
+        BuildResult result;
+
+        if (run(p, store, image, settings, facts, &result) < 0)
+                fail_msg("%s", p->told.report.failure.message);
+        assert_int_equal(result.outcome, outcome);
+        if (n_files > 0)
+                assert_int_equal(result.record->n_files, n_files);
+        build_result_done(&result);
+}
+
+static char *const none[] = { NULL };
+
+static void change_module(Place *p) {
+        kernel_tree_text(&p->tree, MODULES "base.module", BASE "Directory=/new\n");
+}
+
+static void add_module(Place *p) {
+        kernel_tree_text(&p->tree, MODULES "other.module",
+                         "[Module]\nAlways=yes\n[Content]\nDirectory=/other\n");
+}
+
+static void change_file(Place *p) {
+        kernel_tree_text(&p->tree, "/etc/secret", "SECRET");
+}
+
+static void remove_file(Place *p) {
+        kernel_tree_remove(&p->tree, "/etc/secret");
+}
+
+static void add_config(Place *p) {
+        kernel_tree_text(&p->tree, "/etc/initrdd/initrdd.conf.d/x.conf",
+                         "[Profile]\nCompression=xz\n");
+}
+
+static void change_image(Place *p) {
+        conf_tree_put(p->t, "image", "somebody's");
+}
+
+static void remove_image(Place *p) {
+        assert_int_equal(unlinkat(p->t->fd, "image", 0), 0);
+}
+
+static void add_unrelated(Place *p) {
+        kernel_tree_text(&p->tree, "/etc/unrelated", "");
+}
+
+static void touch_file(Place *p) {
+        _cleanup_free_ char *path = path_join(p->tree.root, "/etc/secret");
+
+        assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+}
+
+static void nothing(Place *p) {
+}
+
+/* Unchanged is what would come out the same, and nothing else. */
+static void test_unchanged(void **state) {
+        static const struct {
+                void (*change)(Place *p);
+                BuildOutcome outcome;
+        } cases[] = {
+                { nothing, BUILD_UNCHANGED },      { add_unrelated, BUILD_UNCHANGED },
+                { touch_file, BUILD_UNCHANGED },   { change_file, BUILD_DONE },
+                { remove_file, BUILD_DONE },       { change_module, BUILD_DONE },
+                { add_module, BUILD_DONE },        { add_config, BUILD_DONE },
+                { change_image, BUILD_DONE },      { remove_image, BUILD_DONE },
+        };
+        Place *p = *state;
+
+        expect(p, "store", "image", none, NULL, BUILD_DONE, 0);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                cases[i].change(p);
+                expect(p, "store", "image", none, NULL, cases[i].outcome, 0);
+                expect(p, "store", "image", none, NULL, BUILD_UNCHANGED, 0);
+        }
+}
+
+/* An image of a machine and one for all share a store, not what they have of it. */
+static void test_microcode(void **state) {
+        static const char facts[] = "{\"generic\": false, \"machine\": \"x86_64\","
+                                    " \"microcode\": null, \"modaliases\": [], \"mounts\": [],"
+                                    " \"tags\": []}";
+        static char *const host[] = { (char *) "Mode=host", (char *) "Microcode=host", NULL };
+        static char *const generic[] = { (char *) "Mode=generic", (char *) "Microcode=host", NULL };
+        Place *p = *state;
+        BuildResult result;
+        uint64_t n;
+
+        kernel_tree_text(&p->tree, "/usr/lib/firmware/intel-ucode/06-55-04", "microcode");
+        conf_tree_put(p->t, "facts", facts);
+        assert_int_equal(run(p, "alone", "image1", generic, NULL, &result), 0);
+        n = result.record->n_files;
+        build_result_done(&result);
+
+        expect(p, "store", "image2", host, "facts", BUILD_DONE, 0);
+        expect(p, "store", "image3", generic, NULL, BUILD_DONE, n);
+}
+
+/* What a user may not read is left out of the image of that user. */
+static void test_reader(void **state) {
+        static char *const locked[] = { (char *) "Emergency=locked", NULL };
+        Place *p = *state;
+        _cleanup_free_ char *secret = path_join(p->tree.root, "/etc/secret");
+        BuildResult result;
+        uint64_t n;
+        int r;
+
+        if (geteuid() != 0)
+                skip();
+        assert_int_equal(chmod(secret, 0600), 0);
+        usleep(150 * 1000); /* until its times are believed */
+        assert_int_equal(seteuid(65534), 0);
+        r = run(p, "store", "image", locked, NULL, &result);
+        assert_int_equal(seteuid(0), 0);
+        assert_int_equal(r, 0);
+        n = result.record->n_files;
+        build_result_done(&result);
+        assert_non_null(strstr(p->told.text, "may not be read by this user"));
+        /* The file, and the directory if nothing else is in it. */
+        assert_int_equal(run(p, "store", "image", locked, NULL, &result), 0);
+        assert_true(result.record->n_files > n);
+        build_result_done(&result);
+}
+
+static void assert_same(Place *p, const char *a, const char *b) {
+        _cleanup_free_ char *x = NULL, *y = NULL;
+        size_t n, m;
+
+        assert_int_equal(file_read_at(p->t->fd, a, 0, &x, &n), 0);
+        assert_int_equal(file_read_at(p->t->fd, b, 0, &y, &m), 0);
+        assert_int_equal(n, m);
+        assert_memory_equal(x, y, n);
+}
+
+/* The image says which line asked for a file, whether that is kept from before or not. */
+static void test_reasons(void **state) {
+        static const struct {
+                const char *path, *before, *after;
+        } cases[] = {
+                { MODULES "base.module", BASE, "# a comment\n" BASE },
+                { "/etc/initrdd/initrdd.conf", "[Profile]\nInclude=/etc/secret:/a\n",
+                  "[Profile]\n# a comment\nInclude=/etc/secret:/a\n" },
+        };
+        Place *p = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char fresh[] = "fresh0";
+
+                fresh[5] += (char) i;
+                kernel_tree_text(&p->tree, cases[i].path, cases[i].before);
+                expect(p, "store", "image", none, NULL, BUILD_DONE, 0);
+                kernel_tree_text(&p->tree, cases[i].path, cases[i].after);
+                expect(p, "store", "image", none, NULL, BUILD_DONE, 0);
+                expect(p, fresh, fresh + 1, none, NULL, BUILD_DONE, 0);
+                assert_same(p, "image", fresh + 1);
+        }
+}
+
+int main(void) {
+#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        static const struct CMUnitTest tests[] = {
+                IN_PLACE(test_unchanged),
+                IN_PLACE(test_microcode),
+                IN_PLACE(test_reader),
+                IN_PLACE(test_reasons),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

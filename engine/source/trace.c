@@ -150,7 +150,10 @@ static TraceEntry *find(Trace *trace, TraceKind kind, const char *path) {
         return i > 0 ? &trace->entries[i - 1] : NULL;
 }
 
-/* A later look at the same thing replaces the earlier one. */
+/*
+ * Of two looks at the same thing the earlier one stays: where they differ it changed in between, and
+ * something was made of what it was. Only who has read a file knows more than who merely saw it.
+ */
 static int add(Trace *trace, TraceEntry entry, const char *path, const char *text) {
         _cleanup_free_ char *key = NULL;
         uintptr_t i;
@@ -166,19 +169,10 @@ static int add(Trace *trace, TraceEntry entry, const char *path, const char *tex
         if (i > 0) {
                 TraceEntry *old = &trace->entries[i - 1];
 
+                if (!(entry.flags & FLAG_HASHED) || old->flags & FLAG_HASHED)
+                        return 0;
                 entry.path = old->path;
                 entry.text = old->text;
-                if (entry.kind == TRACE_LINK && !streq(text, entry_text(trace, old))) {
-                        r = add_string(trace, text, &entry.text);
-                        if (r < 0)
-                                return r;
-                }
-                if (entry.kind == TRACE_FILE && !(entry.flags & FLAG_HASHED) &&
-                    old->mtime == entry.mtime && old->ctime == entry.ctime &&
-                    old->ino == entry.ino && old->size == entry.size) {
-                        entry.flags |= old->flags & FLAG_HASHED;
-                        entry.hash = old->hash;
-                }
                 *old = entry;
                 return 0;
         }
@@ -270,6 +264,8 @@ int trace_set_hash(Trace *trace, const char *path, XXH128_hash_t hash) {
 
         if (!e)
                 return -ENOENT;
+        if (e->flags & FLAG_HASHED)
+                return 0;
         e->hash = hash;
         e->flags |= FLAG_HASHED;
         return 0;

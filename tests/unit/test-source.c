@@ -252,6 +252,70 @@ static void test_racy(void **state) {
         assert_int_equal(check_anew(t, NULL, NULL), 0);
 }
 
+typedef enum Look { READ, STAT, MERGE_READ, MERGE_STAT } Look;
+
+/* Looks at /usr/lib/a as another program would, which knows nothing of before. */
+static void look_at(Tree *t, Trace *trace, Look look) {
+        _cleanup_(source_freep) Source *fresh = NULL;
+        _cleanup_(trace_freep) Trace *other = NULL;
+        _cleanup_free_ char *data = NULL;
+        bool merge = look == MERGE_READ || look == MERGE_STAT;
+
+        assert_int_equal(source_new(&fresh, t->path), 0);
+        assert_int_equal(trace_new(&other), 0);
+        if (look == READ || look == MERGE_READ)
+                assert_int_equal(source_read(fresh, merge ? other : trace, "/usr/lib/a", &data, NULL),
+                                 0);
+        else
+                assert_int_equal(source_resolve(fresh, merge ? other : trace, "/usr/lib/a", NULL,
+                                                NULL, NULL),
+                                 0);
+        if (merge)
+                assert_int_equal(trace_merge(trace, other), 0);
+}
+
+/* What was made of a file that changed while it was made does not hold, whoever looked again; and
+ * who looks twice at the same is believed. */
+static void test_two_looks(void **state) {
+        static const struct {
+                Look first, second;
+        } cases[] = {
+                { READ, STAT }, { READ, READ },       { READ, MERGE_STAT },
+                { READ, MERGE_READ }, { MERGE_READ, MERGE_STAT }, { MERGE_READ, STAT },
+                { STAT, STAT }, { MERGE_STAT, MERGE_STAT },
+        };
+        Tree *t = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                for (unsigned changed = 0; changed < 2; changed++) {
+                        trace_free(t->trace);
+                        assert_int_equal(trace_new(&t->trace), 0);
+                        put(t, "usr/lib/a", "old");
+                        settle(t);
+                        look_at(t, t->trace, cases[i].first);
+                        if (changed)
+                                put(t, "usr/lib/a", "new");
+                        look_at(t, t->trace, cases[i].second);
+                        assert_int_equal(check_anew(t, NULL, NULL), !changed);
+                }
+}
+
+/* What was read before the last look at it is what counts. */
+static void test_read_before(void **state) {
+        _cleanup_(trace_freep) Trace *before = NULL;
+        Tree *t = *state;
+
+        settle(t);
+        assert_int_equal(trace_new(&before), 0);
+        look_at(t, before, READ);
+        put(t, "usr/lib/a", "b");
+        settle(t);
+        look_at(t, t->trace, STAT);
+        assert_int_equal(check_anew(t, NULL, NULL), 1);
+        assert_int_equal(trace_merge(t->trace, before), 0);
+        assert_int_equal(check_anew(t, NULL, NULL), 0);
+}
+
 static void test_damaged(void **state) {
         _cleanup_free_ char *data = NULL;
         Trace *trace = NULL;
@@ -275,7 +339,7 @@ int main(void) {
                 TEST(test_bind),          TEST(test_trace),          TEST(test_change_content),
                 TEST(test_change_size),   TEST(test_change_mode),    TEST(test_change_gone),
                 TEST(test_change_appears), TEST(test_change_list),   TEST(test_change_directory),
-                TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy),           TEST(test_damaged),
+                TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy), TEST(test_two_looks), TEST(test_read_before),           TEST(test_damaged),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,38 @@ static int add_library(Collector *c, Collection *out, const char *name, const ch
         return r;
 }
 
+static int add_link(Collector *c, Collection *out, const char *path, const char *place,
+                    const char *why) {
+        _cleanup_free_ char *target = NULL;
+        int r;
+
+        r = source_readlink(c->source, out->trace, path, &target);
+        if (r >= 0)
+                r = collect_parents(c, out, place);
+        if (r >= 0)
+                r = manifest_add_symlink(out->manifest, place, target, why);
+        return r < 0 ? r : 0;
+}
+
+/* What is in a directory of a tree, at its canonical path. */
+static int add_below(Collector *c, Collection *out, const char *path, const char *destination,
+                     const char *why, char **ret_missing) {
+        struct stat st;
+        int r;
+
+        r = source_resolve_parent(c->source, out->trace, path, NULL, &st, NULL);
+        if (r < 0)
+                return r;
+        if (S_ISLNK(st.st_mode)) {
+                /* One that leads nowhere is that link in the image, too. */
+                r = source_resolve(c->source, out->trace, path, NULL, NULL, NULL);
+                if (is_missing(r))
+                        return add_link(c, out, path, destination ?: path, why);
+        } else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+                return 0; /* sockets and their like are made by programs that run */
+        return r < 0 ? r : collect_tree(c, out, path, destination, why, ret_missing);
+}
+
 /* Each path that a pattern matches, or the path itself when it is none. */
 static int each_path(Collector *c, Collection *out, const char *pattern, char ***ret,
                      char **ret_missing) {
@@ -120,25 +152,6 @@ static int add_paths(Collector *c, Collection *out, const char *pattern, const c
         return r;
 }
 
-/* Inside a tree, a link that leads nowhere stays the link that it is: it is somebody else's, and
- * no reason to do without the rest. 1 when that was it. */
-static int add_dangling_link(Collector *c, Collection *out, const char *path, const char *why) {
-        _cleanup_free_ char *canonical = NULL, *target = NULL, *end = NULL;
-        struct stat st;
-        int r;
-
-        r = source_resolve_parent(c->source, out->trace, path, &canonical, &st, NULL);
-        if (r < 0 || !S_ISLNK(st.st_mode))
-                return 0;
-        r = source_resolve(c->source, out->trace, path, &end, &st, NULL);
-        if (r != -ENOENT && r != -ENOTDIR && r != -ELOOP)
-                return 0;
-        r = source_readlink(c->source, out->trace, path, &target);
-        if (r >= 0)
-                r = manifest_add_symlink(out->manifest, canonical, target, why);
-        return r < 0 ? r : 1;
-}
-
 int collect_tree(Collector *c, Collection *out, const char *path, const char *destination,
                  const char *why, char **ret_missing) {
         _cleanup_free_ char *canonical = NULL, *place = NULL;
@@ -148,19 +161,10 @@ int collect_tree(Collector *c, Collection *out, const char *path, const char *de
 
         r = source_resolve_parent(c->source, out->trace, path, &canonical, &st, NULL);
         if (r < 0 || !S_ISDIR(st.st_mode)) {
-                char *target = NULL;
-
                 /* A link inside a tree that goes elsewhere stays the link that it is. */
                 if (r >= 0 && S_ISLNK(st.st_mode) && destination) {
-                        r = source_readlink(c->source, out->trace, path, &target);
-                        if (r >= 0)
-                                r = collect_image_path(c, out, destination, &place);
-                        if (r >= 0)
-                                r = collect_parents(c, out, place);
-                        if (r >= 0)
-                                r = manifest_add_symlink(out->manifest, place, target, why);
-                        free(target);
-                        return r < 0 ? r : 0;
+                        r = collect_image_path(c, out, destination, &place);
+                        return r < 0 ? r : add_link(c, out, path, place, why);
                 }
                 return collect_path(c, out, path, destination, why, ret_missing);
         }
@@ -184,9 +188,7 @@ int collect_tree(Collector *c, Collection *out, const char *path, const char *de
                         return r;
                 if (!from || (place && !to))
                         return -ENOMEM;
-                r = to ? 0 : add_dangling_link(c, out, from, why);
-                if (r == 0)
-                        r = collect_tree(c, out, from, to, why, ret_missing);
+                r = add_below(c, out, from, to, why, ret_missing);
         }
         return r < 0 ? r : 0;
 }

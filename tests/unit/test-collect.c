@@ -371,6 +371,31 @@ static void test_files(void **state) {
         run_cases(*state, cases, ELEMENTSOF(cases));
 }
 
+/* A tree is taken with what is in it: a link that leads nowhere is still that link, and what is
+ * neither file, directory nor link is nothing that an image has. */
+static void test_odd_trees(void **state) {
+        static const Case cases[] = {
+                { "Tree=/usr/share/odd",
+                  "/bin -> usr/bin\n" LIBC "/usr/bin/dash\n"
+                  "/usr/bin/sh -> dash\n" LOADER "/usr/lib/x86_64-linux-gnu/libc.so.6\n" LOADER_LINK
+                  "/usr/share/odd/circle -> circle\n"
+                  "/usr/share/odd/dangling -> /nowhere/at/all\n"
+                  "/usr/share/odd/shell -> /bin/sh\n" },
+                { "Tree=/usr/share/odd:/copy", "/copy/circle -> circle\n"
+                                               "/copy/dangling -> /nowhere/at/all\n"
+                                               "/copy/shell -> /bin/sh\n" },
+                { "Tree=/usr/share/odd/dangling", "", "/usr/share/odd/dangling is not there" },
+        };
+        Place *p = *state;
+        ConfTree *t = p->t;
+
+        conf_tree_link(t, "usr/share/odd/dangling", "/nowhere/at/all");
+        conf_tree_link(t, "usr/share/odd/circle", "circle");
+        conf_tree_link(t, "usr/share/odd/shell", "/bin/sh");
+        assert_int_equal(mkfifoat(t->fd, "usr/share/odd/fifo", 0644), 0);
+        run_cases(p, cases, ELEMENTSOF(cases));
+}
+
 /* The modes of directories are the root's, or the line's; those that the root hasn't are usual. */
 static void test_directories(void **state) {
         _cleanup_(collection_freep) Collection *c = NULL;
@@ -588,6 +613,8 @@ static void test_unreadable(void **state) {
 
                         assert_string_equal(text, cases[i].listing);
                         assert_non_null(strstr(p->told.text, "may not be read by this user"));
+                        if (cases[i].droppable)
+                                assert_non_null(strstr(c->missing, "may not be read by this user"));
                         collection_free(c);
                 }
                 report_done(&p->told.report);
@@ -937,7 +964,7 @@ int main(void) {
                 IN_PLACE(test_modes),       IN_PLACE(test_units),
                 IN_PLACE(test_kernel),      IN_PLACE(test_failures),
                 IN_PLACE(test_unreadable),  IN_PLACE(test_includes),
-                IN_PLACE(test_accounts),    IN_PLACE(test_emergency),
+                IN_PLACE(test_accounts),  IN_PLACE(test_odd_trees),    IN_PLACE(test_emergency),
                 IN_PLACE(test_early),       cmocka_unit_test(test_trace),
                 IN_PLACE(test_alone),
         };

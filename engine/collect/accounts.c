@@ -88,18 +88,72 @@ typedef struct Accounts {
         char **groups; /* that are written */
 } Accounts;
 
-static unsigned sysusers_id(Accounts *a, char *const *words) {
-        unsigned id;
+/* Field number `n` of a line "a:b:c", from 0; empty ones count. The caller frees. */
+static int get_field(const char *line, unsigned n, char **ret) {
+        for (; n > 0; n--) {
+                line = strchr(line, ':');
+                if (!line)
+                        return -EINVAL;
+                line++;
+        }
+        *ret = strndup(line, strcspn(line, ":"));
+        return *ret ? 0 : -ENOMEM;
+}
 
-        if (strv_length(words) > 2 && parse_unsigned(words[2], &id) >= 0)
-                return id;
-        return a->next_id--;
+static int get_number(const char *line, unsigned n, unsigned *ret) {
+        _cleanup_free_ char *field = NULL;
+        int r;
+
+        r = get_field(line, n, &field);
+        return r < 0 ? r : parse_unsigned(field, ret);
+}
+
+/* Whether the root has given the number to somebody: 1 or 0. */
+static int id_is_taken(Accounts *a, unsigned id) {
+        static const char *const files[] = { "/etc/passwd", "/etc/group" };
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                _cleanup_free_ char *text = NULL;
+                char *saved;
+                int r;
+
+                r = source_read(a->c->source, a->trace, files[i], &text, NULL);
+                if (is_missing(r))
+                        continue;
+                if (r < 0)
+                        return r;
+                for (char *line = strtok_r(text, "\n", &saved); line;
+                     line = strtok_r(NULL, "\n", &saved)) {
+                        unsigned other;
+
+                        if (get_number(line, 2, &other) >= 0 && other == id)
+                                return 1;
+                }
+        }
+        return 0;
+}
+
+/* The number that sysusers.d gives, "UID:GID" too, or the next that is free. */
+static int sysusers_id(Accounts *a, char *const *words, bool group, unsigned *ret) {
+        int r = 1;
+
+        if (strv_length(words) > 2) {
+                if (group && strchr(words[2], ':') && get_number(words[2], 1, ret) >= 0)
+                        return 0;
+                if (get_number(words[2], 0, ret) >= 0)
+                        return 0;
+        }
+        while (a->next_id > 0 && r > 0) {
+                *ret = a->next_id--;
+                r = id_is_taken(a, *ret);
+        }
+        return r > 0 ? -ERANGE : r;
 }
 
 /* Members are left out: nobody logs in there. */
 static int write_group(Accounts *a, const char *name, unsigned fallback, unsigned *ret_gid) {
         _cleanup_free_ char *line = NULL;
-        _cleanup_strv_free_ char **words = NULL, **fields = NULL;
+        _cleanup_strv_free_ char **words = NULL;
         unsigned gid = fallback;
         int r;
 
@@ -107,11 +161,9 @@ static int write_group(Accounts *a, const char *name, unsigned fallback, unsigne
         if (r < 0)
                 return r;
         if (r > 0) {
-                r = strv_split(&fields, line, ":");
+                r = get_number(line, 2, &gid);
                 if (r < 0)
-                        return r;
-                if (strv_length(fields) < 3 || parse_unsigned(fields[2], &gid) < 0)
-                        return 0;
+                        return r == -ENOMEM ? r : 0;
         } else {
                 r = find_sysusers(a->c, a->trace, true, name, &words);
                 if (r < 0)
@@ -119,7 +171,9 @@ static int write_group(Accounts *a, const char *name, unsigned fallback, unsigne
                 if (r == 0 && fallback == 0 && !streq(name, "root"))
                         return 0;
                 if (r > 0 && fallback == 0)
-                        gid = sysusers_id(a, words);
+                        r = sysusers_id(a, words, true, &gid);
+                if (r < 0)
+                        return r;
         }
         if (ret_gid)
                 *ret_gid = gid;
@@ -146,9 +200,19 @@ static int write_user(Accounts *a, const char *name) {
                         r = find_sysusers(a->c, a->trace, false, name, &words);
                         if (r <= 0)
                                 return r;
-                        uid = gid = sysusers_id(a, words);
-                } else if (sscanf(strchr(line, ':') + 1, "%*[^:]:%u:%u", &uid, &gid) != 2)
-                        return 0;
+                        r = sysusers_id(a, words, false, &uid);
+                        gid = uid;
+                        if (r >= 0 && strv_length(words) > 2 && strchr(words[2], ':'))
+                                r = sysusers_id(a, words, true, &gid);
+                        if (r < 0)
+                                return r;
+                } else {
+                        r = get_number(line, 2, &uid);
+                        if (r >= 0)
+                                r = get_number(line, 3, &gid);
+                        if (r < 0)
+                                return r == -ENOMEM ? r : 0;
+                }
                 r = write_group(a, name, gid, NULL);
                 if (r < 0)
                         return r;
@@ -173,7 +237,8 @@ static int emergency_hash(Collector *c, Trace *trace, const Profile *profile, ch
                 r = find_line(c, trace, "/etc/shadow", "root", &line);
                 if (r == -EACCES)
                         return report_fail(c->report, FAILURE_NOT_PERMITTED, r, "/etc/shadow", 0,
-                                           "Emergency=password needs root's password, which this user may not read; build as root");
+                                           "Emergency=password needs root's password, which this "
+                                           "user may not read; build as root");
                 if (r < 0)
                         return r;
                 if (r > 0)
@@ -184,10 +249,14 @@ static int emergency_hash(Collector *c, Trace *trace, const Profile *profile, ch
         }
         /* crypt(5): "$ID$…", yescrypt and bcrypt too. A plain or locked one lets nobody in. */
         if (!hash || *hash != '$' || strlen(hash) < 20 || strpbrk(hash, ": \t\n"))
-                return report_fail(c->report, FAILURE_CONFIG_INVALID, -EINVAL, profile->path, 0, "%s",
-                                   profile->emergency_password
-                                           ? "EmergencyPassword= is not a hash that `openssl passwd -6` or `mkpasswd` prints"
-                                           : "Emergency=password needs a password, and root has none that can be used in /etc/shadow; set one, or EmergencyPassword=");
+                return report_fail(
+                                c->report, FAILURE_CONFIG_INVALID, -EINVAL, profile->path, 0, "%s",
+                                profile->emergency_password
+                                                ? "EmergencyPassword= is not a hash that `openssl "
+                                                  "passwd -6` or `mkpasswd` prints"
+                                                : "Emergency=password needs a password, and root "
+                                                  "has none that can be used in /etc/shadow; set "
+                                                  "one, or EmergencyPassword=");
         return (*ret = strdup(hash)) ? 0 : -ENOMEM;
 }
 

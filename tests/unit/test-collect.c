@@ -709,6 +709,29 @@ static void test_accounts(void **state) {
         told_nothing(&p->told);
 }
 
+/* Fields may be empty, and numbers that the root has given away are not given away again. */
+static void test_account_numbers(void **state) {
+        static const char *const users[] = { "empty", "new", "pair", NULL };
+        static const char *const groups[] = { "noword", "newgroup", NULL };
+        _cleanup_(collection_freep) Collection *c = NULL;
+        Place *p = *state;
+
+        conf_tree_put(p->t, "etc/passwd", "root:x:0:0:::\nempty::10:11:::\nother:x:999:999:::\nshort:x\n");
+        conf_tree_put(p->t, "etc/group", "noword::12:\nempty:x:11:\nused:x:998:\nshort\n");
+        conf_tree_put(p->t, "usr/lib/sysusers.d/a.conf", "u new -\nu pair 70:71\ng newgroup -\n");
+        assert_int_equal(collect_accounts(p->collector, (char **) users, (char **) groups,
+                                          p->profile, &c),
+                         0);
+        assert_string_equal(content_of(c, "/etc/passwd"),
+                            "root:x:0:0:root:/root:/bin/sh\n"
+                            "empty:x:10:11:empty:/:/usr/sbin/nologin\n"
+                            "new:x:997:997:new:/:/usr/sbin/nologin\n"
+                            "pair:x:70:71:pair:/:/usr/sbin/nologin\n");
+        assert_string_equal(content_of(c, "/etc/group"),
+                            "root:x:0:\nempty:x:11:\nnew:x:997:\npair:x:71:\nnoword:x:12:\n"
+                            "newgroup:x:996:\n");
+}
+
 #define HASH "$y$j9T$abcdefghijklmnop$0123456789"
 
 /* Who gets a shell in an emergency. */
@@ -964,7 +987,7 @@ int main(void) {
                 IN_PLACE(test_modes),       IN_PLACE(test_units),
                 IN_PLACE(test_kernel),      IN_PLACE(test_failures),
                 IN_PLACE(test_unreadable),  IN_PLACE(test_includes),
-                IN_PLACE(test_accounts),  IN_PLACE(test_odd_trees),    IN_PLACE(test_emergency),
+                IN_PLACE(test_accounts), IN_PLACE(test_account_numbers), IN_PLACE(test_odd_trees),    IN_PLACE(test_emergency),
                 IN_PLACE(test_early),       cmocka_unit_test(test_trace),
                 IN_PLACE(test_alone),
         };

@@ -226,13 +226,15 @@ static void trust(Store *store, const char *name, const struct stat *st) {
 }
 
 static int open_directory(int fd, const char *name) {
-        int d;
+        int d, r = 0;
 
-        if (mkdirat(fd, name, 0700) < 0 && errno != EEXIST && errno != EROFS && errno != EACCES &&
-            errno != ENOSPC)
-                return -errno;
+        /* Where nothing can be made, what is there can be used. */
+        if (mkdirat(fd, name, 0700) < 0)
+                r = -errno;
         d = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return d < 0 ? -errno : d;
+        if (d >= 0)
+                return d;
+        return errno == ENOENT && r < 0 ? r : -errno;
 }
 
 static int open_all(Store *store, StoreLock lock) {

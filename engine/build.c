@@ -87,6 +87,12 @@ int build_write(Build *b, ImageRecord **ret) {
         r = target_open(&target, b->report, build_output_root(b), b->output);
         if (r < 0)
                 return r;
+        /* Who was there before us may have been asked for the same. */
+        if (target_waited(target) && !b->options->force) {
+                r = build_is_current(b, ret);
+                if (r != 0)
+                        return r;
+        }
         report_progress(b->report, STAGE_PACK, 30, NULL);
         r = packer_new(&packer, b->source, b->store, b->report, b->fragments, &pack);
         if (r < 0)
@@ -156,7 +162,9 @@ static int build_once(const BuildOptions *options, Report *report, BuildResult *
                 r = build_collect(b);
         if (r >= 0)
                 r = build_write(b, &result.record);
-        if (r >= 0)
+        if (r > 0)
+                result.outcome = BUILD_UNCHANGED;
+        else if (r == 0)
                 r = fill_result(b, &result);
         if (r < 0) {
                 build_result_done(&result);

@@ -69,7 +69,7 @@ bool build_has_record(Build *build);
 int build_output_path(const Build *build, char **ret);
 int build_plan(Build *build);
 int build_collect(Build *build);
-/* Packs, writes, checks, installs, and keeps the record. */
+/* Packs, writes, checks, installs, and keeps the record. 1 when somebody else did so meanwhile. */
 int build_write(Build *build, ImageRecord **ret);
 
 typedef enum BuildOutcome { BUILD_DONE, BUILD_UNCHANGED } BuildOutcome;

@@ -30,6 +30,7 @@ struct Target {
         char *name, *new_name, *old_name;
         int dir_fd, fd;
         bool begun;
+        bool waited; /* somebody else had the lock */
 };
 
 Target *target_free(Target *t) {
@@ -112,9 +113,12 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
         if (fstatat(t->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISDIR(st.st_mode))
                 return report_fail(report, FAILURE_BUILD_FAILED, -EISDIR, path, 0,
                                    "There is a directory where the image should go; name another place with --output");
-        while (flock(t->dir_fd, LOCK_EX) < 0)
-                if (errno != EINTR)
-                        return fail_directory(report, t->directory, -errno);
+        if (flock(t->dir_fd, LOCK_EX | LOCK_NB) < 0) {
+                t->waited = true;
+                while (flock(t->dir_fd, LOCK_EX) < 0)
+                        if (errno != EINTR)
+                                return fail_directory(report, t->directory, -errno);
+        }
         if (unlinkat(t->dir_fd, t->new_name, 0) < 0 && errno != ENOENT)
                 return fail_directory(report, t->directory, -errno);
         *ret = TAKE_PTR(t);
@@ -135,6 +139,10 @@ void target_sweep(const char *root, const char *path) {
         if (t->dir_fd >= 0 && fstatat(t->dir_fd, t->new_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
             flock(t->dir_fd, LOCK_EX | LOCK_NB) >= 0)
                 (void) unlinkat(t->dir_fd, t->new_name, 0);
+}
+
+bool target_waited(const Target *t) {
+        return t->waited;
 }
 
 int target_stat(const Target *t, struct stat *ret) {

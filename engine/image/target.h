@@ -29,6 +29,9 @@ DEFINE_CLEANUP_FUNC(Target *, target_free);
  * that nothing is to be done; a failure is the next build's to tell. */
 void target_sweep(const char *root, const char *path);
 
+/* Whether somebody else was at work there, who may have put another image in place. */
+bool target_waited(const Target *target) _pure_;
+
 /* The stat of the image that is there now: 1, or 0 when there is none. */
 struct stat;
 int target_stat(const Target *target, struct stat *ret);

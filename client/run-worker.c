@@ -133,13 +133,16 @@ int run_worker(json_t *request, const char *title, json_t **ret) {
         (void) fd_write_all(in, text, strlen(text));
         safe_close(in);
         result = listen_to(out, title);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        worker = 0;
         if (result) {
+                /* What the worker still does after its result is nobody's business. */
+                (void) waitpid(pid, &status, WNOHANG);
+                worker = 0;
                 *ret = result;
                 return 0;
         }
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        worker = 0;
         if (interrupted) {
                 say("Cancelled; what is in place is a whole image, the old one or the new.");
                 return -ECANCELED;

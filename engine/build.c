@@ -12,6 +12,7 @@
  */
 
 #include "build-internal.h"
+#include "fd-util.h"
 #include "image/assemble.h"
 #include "image/description.h"
 #include "pack/pack.h"
@@ -71,7 +72,7 @@ static int describe(void *userdata, char **ret, size_t *ret_size) {
         return description_pack(b->fragments, b->plan, b->profile, b->kernel, ret, ret_size);
 }
 
-int build_write(Build *b, ImageRecord **ret) {
+int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
         _cleanup_(target_freep) Target *target = NULL;
         _cleanup_(packer_freep) Packer *packer = NULL;
         PackOptions pack = {
@@ -104,6 +105,7 @@ int build_write(Build *b, ImageRecord **ret) {
         if (r < 0)
                 return report_oom(b->report);
         (void) build_save_record(b, *ret);
+        *ret_previous = target_take_previous(target);
         report_progress(b->report, STAGE_INSTALL, 100, NULL);
         return 0;
 }
@@ -112,7 +114,8 @@ void build_result_done(BuildResult *result) {
         image_record_free(result->record);
         strv_free(result->packed);
         strv_free(result->left_out);
-        *result = (BuildResult) {};
+        safe_close(result->previous_fd);
+        *result = (BuildResult) { .previous_fd = -EBADF };
 }
 
 static int fill_result(const Build *b, BuildResult *ret) {
@@ -141,7 +144,7 @@ static int fill_result(const Build *b, BuildResult *ret) {
 
 static int build_once(const BuildOptions *options, Report *report, BuildResult *ret) {
         _cleanup_(build_freep) Build *b = NULL;
-        BuildResult result = {};
+        BuildResult result = { .previous_fd = -EBADF };
         int r;
 
         r = build_new(&b, options, report);
@@ -161,7 +164,7 @@ static int build_once(const BuildOptions *options, Report *report, BuildResult *
         if (r >= 0)
                 r = build_collect(b);
         if (r >= 0)
-                r = build_write(b, &result.record);
+                r = build_write(b, &result.record, &result.previous_fd);
         if (r > 0)
                 result.outcome = BUILD_UNCHANGED;
         else if (r == 0)

@@ -69,8 +69,9 @@ bool build_has_record(Build *build);
 int build_output_path(const Build *build, char **ret);
 int build_plan(Build *build);
 int build_collect(Build *build);
-/* Packs, writes, checks, installs, and keeps the record. 1 when somebody else did so meanwhile. */
-int build_write(Build *build, ImageRecord **ret);
+/* Packs, writes, checks, installs, and keeps the record. 1 when somebody else did so meanwhile.
+ * `ret_previous` is as target_take_previous() has it. */
+int build_write(Build *build, ImageRecord **ret, int *ret_previous);
 
 typedef enum BuildOutcome { BUILD_DONE, BUILD_UNCHANGED } BuildOutcome;
 
@@ -79,6 +80,7 @@ typedef struct BuildResult {
         ImageRecord *record;
         char **packed; /* names of the fragments that had to be packed */
         char **left_out; /* "module: why", of what a generic image does without */
+        int previous_fd; /* closing it takes time: say first what came of the build */
 } BuildResult;
 void build_result_done(BuildResult *result);
 

@@ -34,6 +34,16 @@ int str_printf(char **ret, const char *format, ...) {
         return 0;
 }
 
+char *bytes_to_string(const char *bytes, size_t size) {
+        char *s = malloc(size + 1);
+
+        if (!s)
+                return NULL;
+        memcpy(s, bytes, size);
+        s[size] = '\0';
+        return s;
+}
+
 char *str_strip(char *s) {
         size_t n;
 

@@ -13,6 +13,9 @@ const char *endswith(const char *s, const char *suffix) _pure_;
 /* Newly allocated; negative errno on failure. */
 int str_printf(char **ret, const char *format, ...) _printf_(2, 3) _must_check_;
 
+/* A copy of bytes that need not end in NUL, with a NUL byte behind them. NULL without memory. */
+char *bytes_to_string(const char *bytes, size_t size);
+
 /* Removes white space from both ends, in place; returns a pointer into `s`. */
 char *str_strip(char *s);
 

@@ -29,6 +29,7 @@ struct Target {
         char *directory;
         char *name, *new_name, *old_name;
         int dir_fd, fd;
+        int previous_fd; /* of what NAME.old was, so that its blocks are freed when nobody waits */
         bool begun;
         bool waited; /* somebody else had the lock */
 };
@@ -39,6 +40,7 @@ Target *target_free(Target *t) {
         if (t->begun)
                 (void) unlinkat(t->dir_fd, t->new_name, 0);
         safe_close(t->fd);
+        safe_close(t->previous_fd);
         safe_close(t->dir_fd);
         free(t->path);
         free(t->directory);
@@ -101,7 +103,7 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
         t = malloc(sizeof(Target));
         if (!t)
                 return report_oom(report);
-        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF };
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .previous_fd = -EBADF };
         r = target_names(t, path);
         if (r < 0)
                 return report_fail(report, FAILURE_CONFIG_INVALID, r, path, 0,
@@ -132,7 +134,7 @@ void target_sweep(const char *root, const char *path) {
         t = malloc(sizeof(Target));
         if (!t)
                 return;
-        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF };
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .previous_fd = -EBADF };
         if (target_names(t, path) < 0)
                 return;
         t->dir_fd = open_directory(root, t->directory);
@@ -247,6 +249,7 @@ int target_commit(Target *t, Report *report, uint64_t size, const TargetMark *ma
                 return target_write_failed(t, report, r);
         t->begun = false;
 
+        t->previous_fd = openat(t->dir_fd, t->old_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (r > 0 && (free_bytes(t) < needed_bytes(size) ||
                       renameat(t->dir_fd, t->new_name, t->dir_fd, t->old_name) < 0))
                 (void) unlinkat(t->dir_fd, t->new_name, 0);
@@ -260,4 +263,8 @@ int target_commit(Target *t, Report *report, uint64_t size, const TargetMark *ma
                                    strerror(-r));
         }
         return 0;
+}
+
+int target_take_previous(Target *t) {
+        return TAKE_FD(t->previous_fd);
 }

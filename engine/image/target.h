@@ -54,3 +54,8 @@ typedef struct TargetMark {
 /* Syncs, reads back size and marks, and puts the new image in the place of the old one. */
 int target_commit(Target *target, Report *report, uint64_t size, const TargetMark *marks,
                   size_t n_marks);
+
+/* A descriptor of the image that had been NAME.old until the commit, or -EBADF. It is gone by name;
+ * its blocks are freed when this is closed, which takes as long as writing them. The caller closes
+ * it, after having said that the image is in place. */
+int target_take_previous(Target *target);

@@ -94,7 +94,7 @@ static int read_depends(const char *data, size_t size, Content *c) {
                 return r;
         for (size_t i = 0; i < n;) {
                 size_t length = strnlen(info + i, n - i);
-                _cleanup_free_ char *line = strndup(info + i, length);
+                _cleanup_free_ char *line = bytes_to_string(info + i, length);
                 const char *names;
 
                 if (!line)
@@ -153,7 +153,7 @@ static int read_script(const Keeper *k, Content *c) {
         while (p + n < end && p[n] && !strchr(" \t\n", p[n]))
                 n++;
         c->kind = CONTENT_SCRIPT;
-        c->text = strndup(p, n);
+        c->text = bytes_to_string(p, n);
         return c->text ? 0 : -ENOMEM;
 }
 

@@ -10,7 +10,7 @@
 
 /* A change of the archive's form must change every name. */
 #define FORMAT_VERSION 1
-#define PART_SIZE (UINT64_C(3) * 1024 * 1024)
+#define PART_SIZE (UINT64_C(3) * 512 * 1024)
 
 const char *scope_to_string(Scope scope) {
         static const char *const names[_SCOPE_MAX] = {

@@ -370,13 +370,28 @@ static int fail(Packer *p, const Job *job) {
                            "The file can't be packed: %s", strerror(-job->error));
 }
 
+/* How much of what had to be packed is, of the 60 percent that packing is of a build. */
+static void report_packed(Packer *p, const char *name) {
+        uint64_t done = 0, all = 0;
+
+        for (size_t i = 0; i < p->n_jobs; i++) {
+                all += p->jobs[i].fragment->raw_size;
+                if (p->jobs[i].state == JOB_DONE)
+                        done += p->jobs[i].fragment->raw_size;
+        }
+        report_progress(p->report, STAGE_PACK, 30 + (unsigned) (all > 0 ? 60 * done / all : 60),
+                        name);
+}
+
 int packer_wait(Packer *p, size_t i) {
         Job *job = &p->jobs[i];
         const Job *failed = NULL;
 
         pthread_mutex_lock(&p->mutex);
-        while (job->state != JOB_DONE && !p->stop)
+        while (job->state != JOB_DONE && !p->stop) {
+                report_packed(p, job->fragment->name);
                 pthread_cond_wait(&p->changed, &p->mutex);
+        }
         for (size_t k = 0; k < p->n_jobs && p->stop && !failed; k++)
                 if (p->jobs[k].error < 0 && !store_error(p->jobs[k].fragment, p->jobs[k].error))
                         failed = &p->jobs[k];

@@ -163,7 +163,7 @@ static void test_parts(void **state) {
                         assert_string_equal(fs->fragments[0]->name, "x");
                         continue;
                 }
-                assert_in_range(fs->n, 2, 4);
+                assert_in_range(fs->n, 2, 8);
                 for (size_t i = 0; i < fs->n; i++)
                         for (size_t k = 0; k < fs->fragments[i]->n_entries; k++) {
                                 const Entry *e = fs->fragments[i]->entries[k];

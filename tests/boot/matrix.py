@@ -109,7 +109,8 @@ def _check_profile(path):
     assert starts_with(path, "lz4"), "the profile's Compression= was not heeded"
 
 
-_MISSING = "root=UUID=%s rootflags=x-systemd.device-timeout=10s" % UUID["missing"]
+_MISSING = "root=UUID=" + UUID["missing"]
+_TEN_SECONDS = " rootflags=x-systemd.device-timeout=10s"
 # systemd cuts the middle out of what is longer than the console's 80 columns: one end is enough.
 _NAMES_DEVICE = r"Timed out waiting for .*(%s|%s)" % (UUID["missing"][:8], UUID["missing"][-12:])
 # "open sesame", by openssl passwd -6 -salt initrddtest
@@ -118,8 +119,8 @@ _PASSWORD_HASH = ("$6$initrddtest$mOEJgGF25KdwlBnUyoVBrITuNmibX7AdYmOayyaU"
                   "bI6ZEMZyprBvYJmQQzH17l8FwoKwVXOU3BMk7doooNHOi0")
 
 
-def _missing_root(emergency, expect, answers=(), settings=()):
-    return _host("missing-root-" + emergency, "ext4-uuid", command_line=_MISSING,
+def _missing_root(emergency, expect, answers=(), settings=(), options=_TEN_SECONDS):
+    return _host("missing-root-" + emergency, "ext4-uuid", command_line=_MISSING + options,
                  image={"settings": ("Emergency=" + emergency,) + settings},
                  failures=(r"Kernel panic",), expect=(_NAMES_DEVICE,) + expect, answers=answers)
 
@@ -149,7 +150,9 @@ CASES = (
              image={"mode": None, "profile": "small", "installed": True, "files": PROFILE})]
     + [_generic("microcode", "ext4-uuid", image={"files": MICROCODE}, check=_check_microcode)]
     # A root that never comes: an end in finite time, which says what was waited for.
-    + [_missing_root("locked", (r"Cannot open access to console, the root account is locked",)),
+    # The first with systemd's own patience: 90 seconds.
+    + [_missing_root("locked", (r"Cannot open access to console, the root account is locked",),
+                     options=""),
        _missing_root("open", (r"Press Enter for maintenance", r"SHELL-42"),
                      ((r"Press Enter for maintenance", ""),
                       (r"# $", "echo SHELL-$((40+2))"))),

@@ -593,7 +593,7 @@ static void test_unreadable(void **state) {
         Place *p = *state;
 
         assert_int_equal(fchmodat(p->t->fd, "etc/conf.d/b.conf", 0, 0), 0);
-        assert_int_equal(fchmodat(p->t->fd, "usr/bin/dash", 0711, 0), 0);
+        assert_int_equal(fchmodat(p->t->fd, "usr/bin/dash", 0111, 0), 0);
         assert_int_equal(chmod(p->t->path, 0755), 0);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 Collection *c;

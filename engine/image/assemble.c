@@ -93,8 +93,8 @@ static int assemble_all(Assembly *a, const Fragments *fragments, Packer *packer,
 
         /* A segment is never much larger than what is in it, the description never very large. */
         for (size_t i = 0; i < fragments->n; i++)
-                bound += fragments->fragments[i]->raw_size + fragments->fragments[i]->raw_size / 64 +
-                         3 * FRAGMENT_ALIGN;
+                bound += fragments->fragments[i]->raw_size +
+                         fragments->fragments[i]->raw_size / 64 + 3 * FRAGMENT_ALIGN;
         bound += 16 * 1024 * 1024;
         early = target_has_room(a->target, bound);
         if (early) {
@@ -112,7 +112,9 @@ static int assemble_all(Assembly *a, const Fragments *fragments, Packer *packer,
         }
         r = describe(userdata, &description, &description_size);
         if (r < 0)
-                return report_oom(a->report);
+                return report_fail(a->report, FAILURE_BUILD_FAILED, r, NULL, 0,
+                                   "What the image says of itself can't be packed: %s",
+                                   strerror(-r));
         if (!early) {
                 r = target_begin(a->target, a->report, size + description_size);
                 for (size_t i = 0; i < fragments->n && r >= 0; i++)

@@ -154,7 +154,7 @@ CASES = (
     + [_missing_root("locked", (r"Cannot open access to console, the root account is locked",),
                      options=""),
        _missing_root("open", (r"Press Enter for maintenance", r"SHELL-42"),
-                     ((r"Press Enter for maintenance", ""),
+                     ((r"(?s)Press Enter for maintenance.*: $", ""),
                       (r"# $", "echo SHELL-$((40+2))"))),
        _missing_root("password", (r"Give root password for maintenance", r"Login incorrect",
                                   r"SHELL-42"),

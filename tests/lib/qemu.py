@@ -35,6 +35,8 @@ FAILURES = (
     r"Reached target .*[Ee]mergency",
     r"systemd\[1\]: Freezing execution",
 )
+# Seconds of silence after which a prompt is answered, and after which an answer was lost.
+QUIET, AGAIN = 0.5, 8.0
 FIRMWARE = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
 
 
@@ -96,6 +98,7 @@ class _Session:
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.partial = ""
         self.unanswered = ""
+        self.typed = None
 
     def line(self, text, now):
         self.result.lines.append((now, text))
@@ -117,8 +120,7 @@ class _Session:
         """Takes what came from the console. True when the boot is decided."""
         text = self.decoder.decode(data)
         *lines, self.partial = (self.partial + text).split("\n")
-        if self.answers:
-            self.unanswered += text
+        self.unanswered += text
         return any([self.line(ESCAPES.sub("", text), now) for text in lines])
 
     def answer(self):
@@ -129,27 +131,45 @@ class _Session:
         if not found:
             return None
         self.unanswered = ""
-        return self.answers.pop(0)[1]
+        self.typed = self.answers.pop(0)[1]
+        return self.typed
+
+    def lost(self):
+        """The text that was typed last, if nothing but its echo came back."""
+        if self.typed is None:
+            return None
+        heard = ESCAPES.sub("", self.unanswered).strip()
+        return self.typed if heard in ("", self.typed) else None
+
+
+def _type(process, text):
+    process.stdin.write(text.encode() + b"\r")
+    process.stdin.flush()
 
 
 def _drive(process, session, timeout):
+    """A prompt is answered when the console falls silent: who prints one often throws away what
+    was typed before it reads (sulogin, getpass). What is lost so all the same is typed again."""
     start = time.monotonic()
+    typed = 0.0
     while True:
         now = time.monotonic() - start
         if now >= timeout:
             return "not there after %d s" % timeout
-        ready, _, _ = select.select([process.stdout], [], [], min(timeout - now, 1.0))
+        ready, _, _ = select.select([process.stdout], [], [], min(timeout - now, QUIET))
         if not ready:
+            text = session.answer()
+            if text is None and now - typed >= AGAIN:
+                text = session.lost()
+            if text is not None:
+                _type(process, text)
+                typed = now
             continue
         data = os.read(process.stdout.fileno(), 65536)
         if not data:
             return "QEMU ended"
         if session.data(data, time.monotonic() - start):
             return session.result.error
-        text = session.answer()
-        if text is not None:
-            process.stdin.write(text.encode() + b"\r")
-            process.stdin.flush()
 
 
 def run(boot, log_path, expect, failures=FAILURES, answers=(), timeout=120):

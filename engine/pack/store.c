@@ -26,6 +26,8 @@
 #include "string-util.h"
 #include "strmap.h"
 
+#define OPEN_ATTEMPTS 5
+
 static const char *const kinds[_STORE_KIND_MAX] = {
         [STORE_COLLECTIONS] = "collections",
         [STORE_IMAGES] = "images",
@@ -272,13 +274,13 @@ static int open_all(Store *store, StoreLock lock) {
         return r < 0 ? r : load_trusted(store);
 }
 
-int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
+static int open_once(Store **ret, const char *path, StoreLock lock) {
         _cleanup_(store_freep) Store *store = NULL;
         int r;
 
         store = malloc(sizeof(Store));
         if (!store)
-                return report_oom(report);
+                return -ENOMEM;
         *store = (Store) {
                 .fd = -EBADF,
                 .lock_fd = -EBADF,
@@ -288,9 +290,24 @@ int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
         pthread_mutex_init(&store->mutex, NULL);
         store->path = strdup(path);
         if (!store->path)
-                return report_oom(report);
-
+                return -ENOMEM;
         r = open_all(store, lock);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(store);
+        return 0;
+}
+
+int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
+        _cleanup_(store_freep) Store *store = NULL;
+        int r;
+
+        /* It may be deleted at any time, so also between two steps of opening it. */
+        r = open_once(&store, path, lock);
+        for (unsigned i = 0; i < OPEN_ATTEMPTS && r == -ENOENT; i++)
+                r = open_once(&store, path, lock);
+        if (r == -ENOMEM)
+                return report_oom(report);
         if (r == -ENOSPC || r == -EDQUOT)
                 return report_fail(report, FAILURE_NO_SPACE, r, path, 0,
                                    "There is no space for the store; free some, or name another "

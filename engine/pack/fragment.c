@@ -11,6 +11,7 @@
 /* A change of the archive's form must change every name. */
 #define FORMAT_VERSION 1
 #define PART_SIZE (UINT64_C(3) * 512 * 1024)
+#define PARTS_MAX 8 /* each segment costs the kernel a start */
 
 const char *scope_to_string(Scope scope) {
         static const char *const names[_SCOPE_MAX] = {
@@ -247,7 +248,7 @@ static size_t count_parts(const Fragment *f) {
 
         for (size_t i = 0; i < f->n_entries; i++)
                 size += entry_raw_size(f->entries[i]);
-        while (f->scope == SCOPE_SHARED && size / n > PART_SIZE)
+        while (f->scope == SCOPE_SHARED && size / n > PART_SIZE && n < PARTS_MAX)
                 n *= 2;
         return n;
 }

@@ -5,7 +5,7 @@
  * A piece of an image: what some modules bring, as one list of entries, named by its content.
  *
  * Libraries (*.so*) that kernels share are in a fragment of their own, "libraries", whoever needs them.
- * A fragment of what kernels share that gets larger than 1.5 MiB is cut into 2, 4, 8… parts by the hash
+ * A fragment of what kernels share that gets larger than 1.5 MiB is cut into 2, 4 or 8 parts by the hash
  * of the paths: "systemd-1", "systemd-2".
  * A path has one owner, the first module of the plan that wants it; in the fragments of the others
  * it does not appear. Directories are repeated in each fragment that has something in them, always

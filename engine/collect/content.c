@@ -193,14 +193,26 @@ int collect_tree(Collector *c, Collection *out, const char *path, const char *de
         return r < 0 ? r : 0;
 }
 
-static int add_directory(Collector *c, Collection *out, const char *path, mode_t mode,
-                         const char *why) {
+/* Where something of our own goes, with the directories above it. The caller frees. */
+static int make_place(Collector *c, Collection *out, const char *path, char **ret) {
         _cleanup_free_ char *place = NULL;
         int r;
 
         r = collect_image_path(c, out, path, &place);
         if (r >= 0)
                 r = collect_parents(c, out, place);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(place);
+        return 0;
+}
+
+static int add_directory(Collector *c, Collection *out, const char *path, mode_t mode,
+                         const char *why) {
+        _cleanup_free_ char *place = NULL;
+        int r;
+
+        r = make_place(c, out, path, &place);
         if (r >= 0)
                 r = manifest_add_directory(out->manifest, place, mode == (mode_t) -1 ? 0755 : mode,
                                            why);
@@ -212,9 +224,7 @@ static int add_symlink(Collector *c, Collection *out, const char *path, const ch
         _cleanup_free_ char *place = NULL;
         int r;
 
-        r = collect_image_path(c, out, path, &place);
-        if (r >= 0)
-                r = collect_parents(c, out, place);
+        r = make_place(c, out, path, &place);
         if (r >= 0)
                 r = manifest_add_symlink(out->manifest, place, target, why);
         return r;
@@ -226,9 +236,7 @@ static int add_text(Collector *c, Collection *out, const char *path, const Conte
         char *data;
         int r;
 
-        r = collect_image_path(c, out, path, &place);
-        if (r >= 0)
-                r = collect_parents(c, out, place);
+        r = make_place(c, out, path, &place);
         if (r >= 0)
                 r = expand(c, content->text ?: "", &data);
         if (r < 0)

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The service: what it knows of kernels and images, and what it does when something happens. Its
+ * parts are rooms of their own (queue.h, examination.h, settle.h, state.h, safety.h, hold.h); this is
+ * what they share. All of it runs in one thread, and nothing in it waits.
+ */
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "image.h"
+#include "job.h"
+#include "strmap.h"
+#include "watcher.h"
+
+typedef struct Examination Examination;
+typedef struct Polkit Polkit;
+
+typedef enum ManagerState {
+        MANAGER_STARTING, /* the images were not looked at yet */
+        MANAGER_IDLE,
+        MANAGER_SETTLING, /* something changes; a build waits for its end */
+        MANAGER_HELD, /* a build would be due, and somebody holds it up */
+        MANAGER_BUILDING,
+        _MANAGER_STATE_MAX,
+} ManagerState;
+const char *manager_state_to_string(ManagerState state);
+
+typedef struct ManagerOptions {
+        char *root; /* "/": this machine */
+        char *store, *state_dir, *run_dir;
+        char *data_dir; /* where our own programs and data are */
+} ManagerOptions;
+
+typedef struct KernelState {
+        char *version;
+        char *state; /* ready, unpacking, incomplete; include/job-protocol.h */
+        char *reason; /* a sentence, or "" */
+        char *image; /* its vmlinuz, or "" */
+} KernelState;
+
+/* Keys of [Service] */
+typedef struct ServiceSettings {
+        bool automatic, pack_ahead;
+        uint64_t settle_usec, job_timeout_usec, idle_recompress_usec;
+} ServiceSettings;
+
+typedef struct ModuleInfo {
+        char *name, *description, *path;
+        char **needed;
+} ModuleInfo;
+
+/* A request that no automatic build be made: see hold.h. */
+typedef struct Hold {
+        Manager *manager;
+        char *who, *why;
+        uid_t uid;
+        pid_t pid;
+        int fd; /* our end */
+        sd_event_source *source;
+} Hold;
+
+enum {
+        MANAGER_CHANGED_STATE = 1 << 0,
+        MANAGER_CHANGED_SAFETY = 1 << 1, /* RebootSafe, RebootBlockers */
+        MANAGER_CHANGED_COUNTS = 1 << 2, /* NJobs, NStale, NFailed */
+        MANAGER_CHANGED_LAST = 1 << 3, /* LastResult, LastFinishedUSec */
+        MANAGER_CHANGED_DEFAULT = 1 << 4,
+        MANAGER_CHANGED_HOLDERS = 1 << 5,
+};
+
+typedef struct Manager {
+        ManagerOptions options;
+        ServiceSettings settings;
+        sd_event *event;
+
+        /* what is known */
+        Image **images;
+        size_t n_images, allocated_images;
+        KernelState *kernels;
+        size_t n_kernels;
+        ModuleInfo *modules;
+        size_t n_modules;
+        char *booted_kernel, *default_kernel; /* "" unknown */
+        bool examined; /* since the start */
+        bool reboot_safe;
+        char **reboot_blockers;
+        char *last_result; /* of the last build; "" none */
+        uint64_t last_finished_usec;
+        uint64_t last_id; /* of a job */
+
+        /* what is done */
+        Job **jobs; /* by id; also those that ended not long ago */
+        size_t n_jobs, allocated_jobs;
+        Job *running;
+        Hold **holds;
+        size_t n_holds, allocated_holds;
+        Examination *examination; /* under way, or NULL */
+        bool examine_again; /* something happened meanwhile */
+        bool examination_at_start; /* the first one: what it finds is found "at boot" */
+        Watcher *watcher;
+        sd_event_source *look_source; /* when to look again */
+        sd_event_source *settle_source; /* when an automatic build may be due */
+        sd_event_source *poll_source; /* without watches */
+        sd_event_source *idle_source; /* when to pack harder */
+        uint64_t last_event_usec, first_event_usec; /* CLOCK_MONOTONIC; 0: nothing since it settled */
+        uint64_t last_look_usec;
+        bool settling, state_dirty, stopping;
+
+        /* the bus; see bus.h */
+        sd_bus *bus; /* NULL while there is none */
+        sd_event_source *notify_source, *reconnect_source;
+        uint64_t reconnect_usec;
+        Polkit *polkit;
+        void *bus_private;
+        unsigned notify;
+} Manager;
+
+int manager_new(Manager **ret, sd_event *event, const ManagerOptions *options);
+Manager *manager_free(Manager *m);
+DEFINE_CLEANUP_FUNC(Manager *, manager_free);
+
+/* Reads the state, begins to look at everything and to watch. */
+int manager_start(Manager *m);
+/* Ends what may be ended, and the event loop when nothing is under way any more. */
+void manager_stop(Manager *m);
+
+/* Whatever happened may change anything: look again soon. */
+void manager_look(Manager *m);
+/* After anything that State, RebootSafe or a count depends on. */
+void manager_update(Manager *m);
+ManagerState manager_state(const Manager *m);
+
+Image *manager_find_image(const Manager *m, const char *kernel, const char *profile);
+/* Finds or makes. */
+int manager_add_image(Manager *m, const char *kernel, const char *profile, Image **ret);
+void manager_drop_image(Manager *m, Image *image);
+const KernelState *manager_find_kernel(const Manager *m, const char *kernel);
+unsigned manager_count_images(const Manager *m, ImageState state) _pure_; /* as shown */
+
+/* ── what the bus asks for; each checks all but who asks, and sets an error that tells why not ── */
+
+/* Joins an equal job that waits or runs, or makes a new one. */
+int manager_request(Manager *m, const JobRequest *request, sd_bus_error *error, Job **ret);
+/* InUse for the booted and the default kernel, unless forced; NoSuchImage. One job an image. */
+int manager_request_remove(Manager *m, const char *kernel, bool force, uid_t uid,
+                           sd_bus_error *error, Job ***ret, size_t *ret_n);
+int manager_cancel(Manager *m, Job *job, sd_bus_error *error);
+/* LimitsExceeded; `ret` is the caller's end, who owns it. */
+int manager_hold(Manager *m, const char *who, const char *why, uid_t uid, pid_t pid,
+                 sd_bus_error *error, int *ret);
+/* Reads the configuration again and looks at everything. */
+void manager_reload(Manager *m);
+/* The machine goes down: what nobody waits for ends, a replacement under way does not. */
+void manager_prepare_for_shutdown(Manager *m);
+
+/* ── how it is told: marks what changed, to be sent at most ten times a second (notify.c) ── */
+void manager_notify(Manager *m, unsigned changed);
+void image_notify(Image *image, unsigned changed);
+void job_notify(Job *job, unsigned changed);

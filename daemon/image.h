@@ -64,6 +64,12 @@ typedef struct Image {
         char *last_result; /* as Job.Result; "" never built */
         char *error_name, *error_message; /* of the last build; "" and "" */
 
+        uint64_t last_job; /* id of the one that made the file; 0: none since the start */
+        uint64_t told_usec; /* CLOCK_MONOTONIC, when its last build ended */
+        uint64_t retry_usec; /* likewise: no automatic build before, unless other things changed */
+        unsigned n_failures; /* automatic builds in a row */
+        char *failed_reasons; /* for which they failed, or NULL */
+
         Job *job; /* the one that runs or waits for it first; borrowed */
         unsigned notify; /* what is to be told */
 } Image;

@@ -87,7 +87,9 @@ typedef struct Job {
         char *kernel_dir, *output;
         char **settings;
         bool force, best, detached, no_hooks, cancel_on_disconnect;
-        bool again; /* what went into it changed while it ran */
+        bool again; /* somebody joined it while it ran: once more, for what changed meanwhile */
+        bool urgent; /* somebody waits for what the service thought of itself */
+        bool changed; /* a run of the worker made a new image */
         JobReason reason;
         uid_t uid;
 
@@ -99,8 +101,9 @@ typedef struct Job {
         JobResult result;
         char *error_name, *error_message; /* the word of an error of ours, and a sentence */
 
-        Worker *worker; /* while it runs */
-        bool hung; /* its worker was killed since it said nothing */
+        Worker *worker; /* of the last run */
+        Worker *previous_worker; /* gave its result, and may be at its last words */
+        char *finding; /* of a verification: the first that is an error, or NULL */
         int output_fd; /* of a detached image, or -EBADF */
         sd_bus_track *track; /* of those to end with, or NULL */
         sd_event_source *expiry;

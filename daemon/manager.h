@@ -39,6 +39,7 @@ typedef struct KernelState {
         char *state; /* ready, unpacking, incomplete; include/job-protocol.h */
         char *reason; /* a sentence, or "" */
         char *image; /* its vmlinuz, or "" */
+        bool prepared; /* packed ahead since it began to be unpacked */
 } KernelState;
 
 /* Keys of [Service] */
@@ -99,14 +100,21 @@ typedef struct Manager {
         size_t n_holds, allocated_holds;
         Examination *examination; /* under way, or NULL */
         bool examine_again; /* something happened meanwhile */
-        bool examination_at_start; /* the first one: what it finds is found "at boot" */
+        bool found_at_start; /* what the first look found is built "at boot" */
+        char *look_failure; /* why the last look found nothing, or NULL */
         Watcher *watcher;
         sd_event_source *look_source; /* when to look again */
         sd_event_source *settle_source; /* when an automatic build may be due */
         sd_event_source *poll_source; /* without watches */
         sd_event_source *idle_source; /* when to pack harder */
+        sd_event_source *save_source; /* the state, when all else is done */
         uint64_t last_event_usec, first_event_usec; /* CLOCK_MONOTONIC; 0: nothing since it settled */
         uint64_t last_look_usec;
+        uint64_t look_usec; /* when the next one is due; 0: none is */
+        char *saved_state; /* what state_save() wrote last */
+        /* what others were shown last */
+        unsigned shown_jobs, shown_stale, shown_failed;
+        ManagerState shown_state;
         bool settling, state_dirty, stopping;
 
         /* the bus; see bus.h */
@@ -129,6 +137,7 @@ void manager_stop(Manager *m);
 
 /* Whatever happened may change anything: look again soon. */
 void manager_look(Manager *m);
+void manager_look_after(Manager *m, uint64_t usec);
 /* After anything that State, RebootSafe or a count depends on. */
 void manager_update(Manager *m);
 ManagerState manager_state(const Manager *m);
@@ -137,6 +146,8 @@ Image *manager_find_image(const Manager *m, const char *kernel, const char *prof
 /* Finds or makes. */
 int manager_add_image(Manager *m, const char *kernel, const char *profile, Image **ret);
 void manager_drop_image(Manager *m, Image *image);
+void kernel_states_free(KernelState *kernels, size_t n);
+void module_infos_free(ModuleInfo *modules, size_t n);
 const KernelState *manager_find_kernel(const Manager *m, const char *kernel);
 unsigned manager_count_images(const Manager *m, ImageState state) _pure_; /* as shown */
 

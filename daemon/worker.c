@@ -107,13 +107,13 @@ static json_t *strings(char *const *l) {
 static int send_result(const BuildResult *result, uint64_t usec) {
         const ImageRecord *record = result->record;
 
-        send_report(json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I}", "type",
-                              JOB_REPORT_RESULT, "result",
+        send_report(json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I}",
+                              "type", JOB_REPORT_RESULT, "result",
                               result->outcome == BUILD_UNCHANGED ? JOB_RESULT_UNCHANGED
                                                                  : JOB_RESULT_DONE,
                               "kernel", record->kernel, "profile", record->profile, "path",
-                              json_text(record->output), "size", (json_int_t) record->size, "files",
-                              (json_int_t) record->n_files, "drivers",
+                              json_text(record->output), "size", (json_int_t) record->size,
+                              "files", (json_int_t) record->n_files, "drivers",
                               (json_int_t) record->n_drivers, "fragments",
                               (json_int_t) record->n_fragments, "packed", strings(result->packed),
                               "left-out", strings(result->left_out), "usec", (json_int_t) usec));
@@ -201,7 +201,8 @@ int main(int argc, char *argv[]) {
         int status;
 
         if (argc > 1) {
-                fprintf(stderr, "%s is started by initrdd and initrdctl, and takes no arguments.\n",
+                fprintf(stderr,
+                        "%s is started by initrdd and initrdctl, and takes no arguments.\n",
                         program_invocation_short_name);
                 return EXIT_STATUS_USAGE;
         }

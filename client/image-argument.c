@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "image-argument.h"
+#include "json-text.h"
 #include "request.h"
 #include "string-util.h"
 #include "table.h"
@@ -86,21 +87,7 @@ int give_json(json_t *object) {
 }
 
 json_t *json_path(const char *path) {
-        json_t *string = json_string(path);
-        char *escaped, *p;
-
-        if (string)
-                return string;
-        p = escaped = malloc(strlen(path) * 4 + 1);
-        if (!escaped)
-                return NULL;
-        for (; *path; path++)
-                p += (unsigned char) *path < 0x80 ? sprintf(p, "%c", *path)
-                                                  : sprintf(p, "\\x%02x", (unsigned char) *path);
-        *p = '\0';
-        string = json_string(escaped);
-        free(escaped);
-        return string;
+        return json_text(path);
 }
 
 const char *mode_to_text(uint32_t mode, char ret[static MODE_TEXT_MAX]) {

@@ -62,6 +62,7 @@ static void show_result(json_t *result) {
 
         if (arg_json != JSON_MODE_OFF) {
                 json_object_del(result, "type");
+                json_object_del(result, "description"); /* `initrdctl inspect` has it */
                 print_json(result);
                 return;
         }

@@ -18,11 +18,13 @@
 #define DIRECTORY ".initrdd"
 #define FORMAT 1
 #define JSON_MAX (16 * 1024 * 1024)
+#define JSON_SEARCH_MAX (8 * 1024 * 1024)
 #define MANIFEST_MAX (64 * 1024 * 1024)
 
 /* What is being read of the segment. */
 typedef struct Pickup {
         bool any; /* the first entry was there */
+        bool json_only; /* -ECANCELED when that is complete */
         struct {
                 char *data;
                 size_t size, allocated;
@@ -49,6 +51,8 @@ static int on_entry(void *userdata, const ImageSegment *segment, const CpioEntry
 
         if (!p->any && !described_begins(name))
                 return -ENOENT;
+        if (p->json_only && p->json.seen)
+                return -ECANCELED;
         p->any = true;
         p->now = PICKUP_NONE;
         if (streq(name, DIRECTORY "/image.json") && !p->json.seen) {
@@ -273,13 +277,37 @@ int described_read(Image *image, uint64_t offset, Described **ret) {
         return 0;
 }
 
-int described_find(Image *image, Described **ret) {
-        uint64_t n = image_size(image) / FRAGMENT_ALIGN;
+/* In how many places a segment could begin. */
+static uint64_t n_places(const Image *image) {
+        return image_size(image) / FRAGMENT_ALIGN + (image_size(image) % FRAGMENT_ALIGN > 0);
+}
 
-        for (uint64_t i = image_size(image) % FRAGMENT_ALIGN ? n + 1 : n; i > 0; i--) {
+int described_find(Image *image, Described **ret) {
+        for (uint64_t i = n_places(image); i > 0; i--) {
                 int r = described_read(image, (i - 1) * FRAGMENT_ALIGN, ret);
 
                 if (r != -ENOENT)
+                        return r;
+        }
+        return -ENOENT;
+}
+
+int described_find_json(Image *image, char **ret) {
+        static const ImageHandlers handlers = { .on_entry = on_entry, .on_content = on_content };
+        uint64_t n = n_places(image);
+
+        for (uint64_t i = n; i > 0 && n - i < JSON_SEARCH_MAX / FRAGMENT_ALIGN; i--) {
+                Pickup p = { .json_only = true };
+                ImageFault fault;
+                int r;
+
+                r = image_read_segment(image, (i - 1) * FRAGMENT_ALIGN, &handlers, &p, &fault);
+                if (r == -ECANCELED && p.json.data) {
+                        *ret = p.json.data;
+                        return 0;
+                }
+                free(p.json.data);
+                if (r == -ENOMEM)
                         return r;
         }
         return -ENOENT;

@@ -44,17 +44,18 @@ static void send_result(const BuildResult *result, int fd, uint64_t usec) {
         const ImageRecord *record = result->record;
         json_t *report, *description = read_description(fd);
 
-        report = json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}",
-                           "type", JOB_REPORT_RESULT, "result",
-                           result->outcome == BUILD_UNCHANGED ? JOB_RESULT_UNCHANGED
-                                                              : JOB_RESULT_DONE,
-                           "kernel", json_text(record->kernel), "profile",
-                           json_text(record->profile), "path", json_text(record->output), "inode",
-                           (json_int_t) record->ino, "size", (json_int_t) record->size, "mtime",
-                           (json_int_t) record->mtime, "files", (json_int_t) record->n_files,
-                           "drivers", (json_int_t) record->n_drivers, "fragments",
-                           (json_int_t) record->n_fragments, "packed", json_texts(result->packed),
-                           "left-out", json_texts(result->left_out), "usec", (json_int_t) usec);
+        report = json_pack(
+                        "{s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:I}",
+                        "type", JOB_REPORT_RESULT, "result",
+                        result->outcome == BUILD_UNCHANGED ? JOB_RESULT_UNCHANGED
+                                                           : JOB_RESULT_DONE,
+                        "kernel", json_text(record->kernel), "profile", json_text(record->profile),
+                        "path", json_text(record->output), "inode", (json_int_t) record->ino,
+                        "size", (json_int_t) record->size, "mtime", (json_int_t) record->mtime,
+                        "files", (json_int_t) record->n_files, "drivers",
+                        (json_int_t) record->n_drivers, "fragments",
+                        (json_int_t) record->n_fragments, "packed", json_texts(result->packed),
+                        "left-out", json_texts(result->left_out), "usec", (json_int_t) usec);
         if (description)
                 json_object_set_new(report, "description", description);
         send_report(report);

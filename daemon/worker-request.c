@@ -13,12 +13,12 @@ static const struct {
         const char *name;
         json_type type;
 } keys[] = {
-        { "type", JSON_STRING },      { "root", JSON_STRING },       { "data-dir", JSON_STRING },
-        { "store", JSON_STRING },     { "kernel", JSON_STRING },     { "kernel-dir", JSON_STRING },
-        { "profile", JSON_STRING },   { "output", JSON_STRING },     { "facts", JSON_STRING },
-        { "path", JSON_STRING },      { "threads", JSON_INTEGER },   { "settings", JSON_ARRAY },
-        { "known", JSON_ARRAY },      { "idle", JSON_TRUE },         { "force", JSON_TRUE },
-        { "best", JSON_TRUE },        { "digest", JSON_TRUE },
+        { "type", JSON_STRING },    { "root", JSON_STRING },     { "data-dir", JSON_STRING },
+        { "store", JSON_STRING },   { "kernel", JSON_STRING },   { "kernel-dir", JSON_STRING },
+        { "profile", JSON_STRING }, { "output", JSON_STRING },   { "facts", JSON_STRING },
+        { "path", JSON_STRING },    { "threads", JSON_INTEGER }, { "settings", JSON_ARRAY },
+        { "known", JSON_ARRAY },    { "idle", JSON_TRUE },       { "force", JSON_TRUE },
+        { "best", JSON_TRUE },      { "digest", JSON_TRUE },
 };
 
 static const char *const type_names[] = {

@@ -24,13 +24,13 @@ static const struct {
 } works[] = {
         { JOB_TYPE_BUILD, run_build },
         { JOB_TYPE_RECOMPRESS, run_recompress },
+        { JOB_TYPE_REMOVE, run_remove },
 };
 
 static int run(const json_t *request, Report *report) {
         const char *type;
 
-        if (request_check(request, report) < 0 ||
-            request_need(request, report, "type", &type) < 0)
+        if (request_check(request, report) < 0 || request_need(request, report, "type", &type) < 0)
                 return send_failure(report);
         if (request_boolean(request, "idle"))
                 become_idle();
@@ -65,7 +65,8 @@ int main(int argc, char *argv[]) {
         int status;
 
         if (argc > 1) {
-                fprintf(stderr, "%s is started by initrdd and initrdctl, and takes no arguments.\n",
+                fprintf(stderr,
+                        "%s is started by initrdd and initrdctl, and takes no arguments.\n",
                         program_invocation_short_name);
                 return EXIT_STATUS_USAGE;
         }

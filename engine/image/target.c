@@ -143,6 +143,92 @@ void target_sweep(const char *root, const char *path) {
                 (void) unlinkat(t->dir_fd, t->new_name, 0);
 }
 
+/* 1 when it was there. */
+static int remove_name(Target *t, const char *name) {
+        struct stat st;
+
+        if (fstatat(t->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (S_ISDIR(st.st_mode))
+                return -EISDIR;
+        if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+                return -EINVAL;
+        if (unlinkat(t->dir_fd, name, 0) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return 1;
+}
+
+static int fail_removal(Report *report, const char *path, int error) {
+        switch (error) {
+        case -ENOMEM:
+                return report_oom(report);
+        case -EACCES:
+        case -EPERM:
+                return report_fail(report, FAILURE_NOT_PERMITTED, error, path, 0,
+                                   "The image may not be removed by this user");
+        case -EROFS:
+                return report_fail(report, FAILURE_READ_ONLY_BOOT, error, path, 0,
+                                   "The image is on a read-only file system; remount it writable");
+        case -EISDIR:
+        case -EINVAL:
+                return report_fail(report, FAILURE_INVALID_ARGUMENT, error, path, 0,
+                                   "This is no image, it is %s, and is left alone",
+                                   error == -EISDIR ? "a directory" : "no file");
+        default:
+                return report_fail(report, FAILURE_BUILD_FAILED, error, path, 0,
+                                   "The image can't be removed: %s", strerror(-error));
+        }
+}
+
+static int remove_names(Target *t, Report *report, const char *root, char ***removed) {
+        const char *const names[] = { t->name, t->old_name, t->new_name };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *inside = path_join(t->directory, names[i]), *path = NULL;
+                int r;
+
+                path = inside ? path_join(root, inside) : NULL;
+                if (!path)
+                        return report_oom(report);
+                r = remove_name(t, names[i]);
+                if (r > 0 && strv_extend(removed, path) < 0)
+                        return report_oom(report);
+                if (r < 0)
+                        return fail_removal(report, path, r);
+        }
+        return 0;
+}
+
+int target_remove(Report *report, const char *root, const char *path, char ***removed) {
+        _cleanup_(target_freep) Target *t = NULL;
+        size_t n = strv_length(*removed);
+        int r;
+
+        t = malloc(sizeof(Target));
+        if (!t)
+                return report_oom(report);
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .previous_fd = -EBADF };
+        r = target_names(t, path);
+        if (r == -ENOMEM)
+                return report_oom(report);
+        if (r < 0)
+                return report_fail(report, FAILURE_INVALID_ARGUMENT, r, path, 0,
+                                   "This can't be the name of an image");
+        t->dir_fd = open_directory(root, t->directory);
+        if (t->dir_fd == -ENOENT || t->dir_fd == -ENOTDIR)
+                return 0;
+        if (t->dir_fd < 0)
+                return fail_removal(report, t->directory, t->dir_fd);
+        /* Who builds there has the lock until the image is in its place. */
+        while (flock(t->dir_fd, LOCK_EX) < 0)
+                if (errno != EINTR)
+                        return fail_removal(report, t->directory, -errno);
+        r = remove_names(t, report, root, removed);
+        if (strv_length(*removed) > n)
+                (void) fsync(t->dir_fd);
+        return r;
+}
+
 bool target_waited(const Target *t) {
         return t->waited;
 }

@@ -29,6 +29,12 @@ DEFINE_CLEANUP_FUNC(Target *, target_free);
  * that nothing is to be done; a failure is the next build's to tell. */
 void target_sweep(const char *root, const char *path);
 
+/* Removes the image, NAME.old and what an interrupted build left behind, each only if it is a file
+ * or a link (which is not followed). The names of those that were there, on the running system, are
+ * appended to `removed`. For a directory that can't be used, or an image that is none, a failure;
+ * nothing there is none. */
+int target_remove(Report *report, const char *root, const char *path, char ***removed);
+
 /* Whether somebody else was at work there, who may have put another image in place. */
 bool target_waited(const Target *target) _pure_;
 

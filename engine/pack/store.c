@@ -239,9 +239,21 @@ static int open_directory(int fd, const char *name) {
         return errno == ENOENT && r < 0 ? r : -errno;
 }
 
+static int open_to_look(Store *store) {
+        store->fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (store->fd < 0)
+                return -errno;
+        store->fragments_fd = openat(store->fd, "fragments", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (store->fragments_fd < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return each_name(store->fragments_fd, add_name, store);
+}
+
 static int open_all(Store *store, StoreLock lock) {
         int r, fd;
 
+        if (lock == STORE_LOOK)
+                return open_to_look(store);
         r = mkdir_parents(store->path, 0755);
         if (r < 0)
                 return r;
@@ -304,8 +316,10 @@ int store_open(Store **ret, Report *report, const char *path, StoreLock lock) {
 
         /* It may be deleted at any time, so also between two steps of opening it. */
         r = open_once(&store, path, lock);
-        for (unsigned i = 0; i < OPEN_ATTEMPTS && r == -ENOENT; i++)
+        for (unsigned i = 0; i < OPEN_ATTEMPTS && r == -ENOENT && lock != STORE_LOOK; i++)
                 r = open_once(&store, path, lock);
+        if (r == -ENOENT && lock == STORE_LOOK)
+                return r;
         if (r == -ENOMEM)
                 return report_oom(report);
         if (r == -ENOSPC || r == -EDQUOT)

@@ -25,10 +25,15 @@
 
 typedef struct Store Store;
 
-typedef enum StoreLock { STORE_SHARED, STORE_EXCLUSIVE } StoreLock;
+typedef enum StoreLock {
+        STORE_SHARED,
+        STORE_EXCLUSIVE,
+        STORE_LOOK, /* no lock at all: for who neither packs nor collects garbage */
+} StoreLock;
 
 /* Makes the directory if it is missing. Waits for the lock. Who is alone removes what was left by
- * those who were killed while writing. */
+ * those who were killed while writing. STORE_LOOK does none of that: a missing store is -ENOENT then,
+ * and no failure in the report. */
 int store_open(Store **ret, Report *report, const char *path, StoreLock lock);
 Store *store_free(Store *store);
 DEFINE_CLEANUP_FUNC(Store *, store_free);

@@ -23,7 +23,7 @@
 typedef struct Reader {
         Profile *profile;
         Report *report;
-        bool service;  /* whether [Service] has its place here */
+        ServiceConfig *service; /* NULL: [Service] has no place here */
         char *unknown; /* the section that was warned of last, so that it is done once */
 } Reader;
 
@@ -34,7 +34,8 @@ static int on_assignment(void *userdata, const char *path, unsigned line, const 
         if (streq(section, "Profile"))
                 return profile_assign(reader->profile, reader->report, path, line, key, value);
         if (streq(section, "Service") && reader->service)
-                return 0;
+                return service_config_assign(reader->service, reader->report, path, line, key,
+                                             value);
 
         if (streq_ptr(section, reader->unknown))
                 return 0;
@@ -63,7 +64,7 @@ int config_parse_profile(Profile *profile, Report *report, const char *path, con
 }
 
 static int read_files(Source *source, Trace *trace, Report *report, char *const *paths,
-                      Profile *profile, bool service) {
+                      Profile *profile, ServiceConfig *service) {
         STRV_FOREACH(path, paths) {
                 Reader reader = { .profile = profile, .report = report, .service = service };
                 int r;
@@ -138,7 +139,7 @@ static int load_profile(Source *source, Trace *trace, Report *report, const Prof
                 if (!p->path)
                         return report_oom(report);
         }
-        r = read_files(source, trace, report, paths, p, false);
+        r = read_files(source, trace, report, paths, p, NULL);
         if (r < 0)
                 return r;
         r = profile_settle(p, report);
@@ -148,7 +149,8 @@ static int load_profile(Source *source, Trace *trace, Report *report, const Prof
         return 1;
 }
 
-static int load_base(Source *source, Trace *trace, Report *report, Profile **ret) {
+static int load_base(Source *source, Trace *trace, Report *report, ServiceConfig *service,
+                     Profile **ret) {
         _cleanup_(profile_freep) Profile *base = NULL;
         _cleanup_strv_free_ char **paths = NULL;
         int r;
@@ -158,7 +160,7 @@ static int load_base(Source *source, Trace *trace, Report *report, Profile **ret
         r = files_of(source, trace, report, MAIN_NAME, &paths, NULL);
         if (r < 0)
                 return r;
-        r = read_files(source, trace, report, paths, base, true);
+        r = read_files(source, trace, report, paths, base, service);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(base);
@@ -204,7 +206,8 @@ int config_load(Source *source, Trace *trace, Report *report, Config **ret) {
 
         if (!config)
                 return report_oom(report);
-        r = load_base(source, trace, report, &base);
+        service_config_init(&config->service);
+        r = load_base(source, trace, report, &config->service, &base);
         if (r < 0)
                 return r;
         r = list_profiles(source, trace, &files);

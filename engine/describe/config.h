@@ -15,6 +15,7 @@
  */
 
 #include "describe/profile.h"
+#include "describe/service.h"
 #include "macro.h"
 #include "report.h"
 #include "source/source.h"
@@ -22,7 +23,7 @@
 typedef struct Config {
         Profile **profiles; /* by name; `default` is always there */
         size_t n_profiles;
-        /* [Service] keys come with the service */
+        ServiceConfig service;
 } Config;
 
 int config_load(Source *source, Trace *trace, Report *report, Config **ret);

@@ -353,7 +353,7 @@ static void test_load(void **state) {
 
         conf_tree_put(t, "usr/lib/initrdd/initrdd.conf", "[Profile]\nMode=generic\n");
         conf_tree_put(t, "etc/initrdd/initrdd.conf",
-                      "[Service]\nAnything=goes\n[Profile]\nCompression=xz\nModules=lvm\nLevel=9\n");
+                      "[Service]\nAutomatic=no\n[Profile]\nCompression=xz\nModules=lvm\nLevel=9\n");
         conf_tree_put(t, "run/initrdd/initrdd.conf.d/a.conf", "[Profile]\nModules=-nfs\n");
         conf_tree_put(t, "usr/lib/initrdd/profiles.d/fallback.conf", "[Profile]\nModules=nfs");
         conf_tree_put(t, "usr/lib/initrdd/profiles.d/fallback-b.conf", "# the built-in values\n");
@@ -398,7 +398,7 @@ static void test_load(void **state) {
         assert_int_equal(config_cat(source, &text), 0);
         assert_string_equal(text,
                 "# /etc/initrdd/initrdd.conf\n"
-                "[Service]\nAnything=goes\n[Profile]\nCompression=xz\nModules=lvm\nLevel=9\n\n"
+                "[Service]\nAutomatic=no\n[Profile]\nCompression=xz\nModules=lvm\nLevel=9\n\n"
                 "# /run/initrdd/initrdd.conf.d/a.conf\n[Profile]\nModules=-nfs\n\n"
                 "# /etc/initrdd/profiles.d/bad name.conf\n[Profile]\n\n"
                 "# /etc/initrdd/profiles.d/default.conf.d/x.conf\n[Profile]\nMode=strict\n\n"
@@ -406,6 +406,61 @@ static void test_load(void **state) {
                 "# /usr/lib/initrdd/profiles.d/fallback.conf\n[Profile]\nModules=nfs\n\n"
                 "# /etc/initrdd/profiles.d/fallback.conf.d/x.conf\n"
                 "[Profile]\nModules=\nModules=md\nCompression=zstd\n");
+}
+
+/* [Service]: each key, what it refuses, and where it has its place. */
+static void test_service(void **state) {
+        static const struct {
+                const char *text, *warning;
+                bool automatic, pack_ahead;
+                unsigned settle, job_timeout, idle_recompress;
+        } cases[] = {
+                { "", "", true, true, 3, 180, 600 },
+                { "Automatic=no\nPackAhead=off\nSettleSec=0\nJobTimeoutSec=1\n"
+                  "IdleRecompressSec=0\n", "", false, false, 0, 1, 0 },
+                { "SettleSec=3600\nJobTimeoutSec=86400\nIdleRecompressSec=604800\n", "", true,
+                  true, 3600, 86400, 604800 },
+                { "Automatic=no\nAutomatic=\nSettleSec=9\nSettleSec=\n", "", true, true, 3, 180,
+                  600 },
+                { "Automatic=perhaps\n", "2: Automatic=perhaps: it takes yes or no\n", true, true,
+                  3, 180, 600 },
+                { "SettleSec=5\nSettleSec=-1\n",
+                  "3: SettleSec=-1: it takes seconds, 0 to 3600\n", true, true, 5, 180, 600 },
+                { "SettleSec=3601\n", "2: SettleSec=3601: it takes seconds, 0 to 3600\n", true,
+                  true, 3, 180, 600 },
+                { "JobTimeoutSec=0\n", "2: JobTimeoutSec=0: it takes seconds, 1 to 86400\n", true,
+                  true, 3, 180, 600 },
+                { "IdleRecompressSec=5min\n",
+                  "2: IdleRecompressSec=5min: it takes seconds, 0 to 604800\n", true, true, 3, 180,
+                  600 },
+                { "Nothing=1\n", "2: [Service] has no key Nothing=, it is ignored\n", true, true,
+                  3, 180, 600 },
+        };
+        ConfTree *t = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *text = NULL, *warning = NULL;
+                _cleanup_(source_freep) Source *source = NULL;
+                _cleanup_(config_freep) Config *config = NULL;
+                _cleanup_told_ Told told;
+
+                assert_true(str_printf(&text, "[Service]\n%s", cases[i].text) >= 0);
+                assert_true(str_printf(&warning, "%s%s",
+                                       *cases[i].warning ? "/etc/initrdd/initrdd.conf:" : "",
+                                       cases[i].warning) >= 0);
+                conf_tree_put(t, "etc/initrdd/initrdd.conf", text);
+                source = conf_tree_source(t);
+                told_init(&told);
+                assert_int_equal(config_load(source, NULL, &told.report, &config), 0);
+                assert_string_equal(told.text, warning);
+                assert_int_equal(config->service.automatic, cases[i].automatic);
+                assert_int_equal(config->service.pack_ahead, cases[i].pack_ahead);
+                assert_int_equal(config->service.settle_usec, cases[i].settle * 1000000ULL);
+                assert_int_equal(config->service.job_timeout_usec,
+                                 cases[i].job_timeout * 1000000ULL);
+                assert_int_equal(config->service.idle_recompress_usec,
+                                 cases[i].idle_recompress * 1000000ULL);
+        }
 }
 
 /* No file at all: `default` is there all the same; a file that comes later is a change. */
@@ -491,6 +546,7 @@ int main(void) {
                 cmocka_unit_test(test_apply),
                 cmocka_unit_test(test_output_path),
                 cmocka_unit_test_setup_teardown(test_load, conf_tree_setup, conf_tree_teardown),
+                cmocka_unit_test_setup_teardown(test_service, conf_tree_setup, conf_tree_teardown),
                 cmocka_unit_test(test_load_nothing),
                 cmocka_unit_test_setup_teardown(test_same_output, conf_tree_setup,
                                                 conf_tree_teardown),

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include <fnmatch.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -106,12 +105,11 @@ static int keep_kernels_of_profile(Source *source, char ***kernels) {
         if (!profile || strv_length(profile->kernels) == 0)
                 return r == -ENOMEM ? r : 0;
         STRV_FOREACH(kernel, *kernels)
-                STRV_FOREACH(pattern, profile->kernels)
-                        if (fnmatch(*pattern, *kernel, 0) == 0) {
-                                r = strv_extend_unique(&kept, *kernel);
-                                if (r < 0)
-                                        return r;
-                        }
+                if (profile_has_kernel(profile, *kernel)) {
+                        r = strv_extend(&kept, *kernel);
+                        if (r < 0)
+                                return r;
+                }
         strv_free(*kernels);
         *kernels = TAKE_PTR(kept);
         return 0;

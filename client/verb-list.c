@@ -1,86 +1,60 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* list: every kernel and every image on record, and whether a build would change anything. */
+/* list: every image that there should be, and whether a build would change anything. */
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "client.h"
+#include "examine.h"
 #include "request.h"
 #include "string-util.h"
 #include "table.h"
 
-/* What a build of this kernel would find. NULL with a failure in the report where none would get so
- * far. */
-static const char *image_state(Request *q, Report *report, const char *kernel, char **ret_path,
-                               uint64_t *ret_size) {
-        _cleanup_(build_freep) Build *b = NULL;
-        _cleanup_(image_record_freep) ImageRecord *record = NULL;
-        const char *state = NULL;
-        struct stat st;
-        int r;
+static int add_image(Table *table, const ExaminedImage *image) {
+        const char *none = arg_json == JSON_MODE_OFF ? "-" : NULL;
+        char size[SIZE_TEXT_MAX];
 
-        q->options.kernel = kernel;
-        r = build_new(&b, &q->options, report);
-        if (r >= 0)
-                r = build_open(b);
-        if (r >= 0) {
-                r = build_is_current(b, &record);
-                if (r > 0)
-                        state = "current";
-                else if (build_output_path(b, ret_path) < 0 || lstat(*ret_path, &st) < 0)
-                        state = "missing";
-                else {
-                        *ret_size = (uint64_t) st.st_size;
-                        state = build_has_record(b) ? "stale" : "foreign";
-                }
-                if (record) {
-                        *ret_path = strdup(record->output);
-                        *ret_size = record->size;
-                }
-        } else if (report->failure.kind == FAILURE_KERNEL_INCOMPLETE)
-                state = "incomplete";
-        return state;
+        return table_add(table,
+                         (const char *[]) { image->kernel, image->profile,
+                                            image_state_to_string(image->state),
+                                            image->exists ? table_size(image->size, size) : none,
+                                            image->path });
 }
 
-int verb_list(int argc, char *argv[]) {
+static int show(const Examination *x) {
         static const char *const columns[] = { "KERNEL", "PROFILE", "STATE", "SIZE", "PATH" };
         _cleanup_(table_freep) Table *table = NULL;
-        _cleanup_strv_free_ char **kernels = NULL;
-        const char *none = arg_json == JSON_MODE_OFF ? "-" : NULL;
-        int r, status = EXIT_STATUS_DONE;
-        Request q;
+        int r;
 
-        r = choose_kernels(true, &kernels);
-        if (r < 0)
-                return r == -ENOENT ? EXIT_STATUS_NOT_FOUND : EXIT_STATUS_FAILED;
-        if (request_init(&q, NULL) < 0)
-                return EXIT_STATUS_FAILED;
+        if (x->n_kernels == 0) {
+                say("There is no kernel below %s/lib/modules.", arg_root ?: "");
+                return EXIT_STATUS_NOT_FOUND;
+        }
+        if (x->n_images == 0) {
+                say("No kernel is one of Kernels= in %s%s.",
+                    arg_profile ? "profile " : "any profile", arg_profile ?: "");
+                return EXIT_STATUS_NOT_FOUND;
+        }
         r = table_new(&table, "images", columns, ELEMENTSOF(columns));
         if (r >= 0)
                 table_set_number(table, 3);
-        STRV_FOREACH(kernel, kernels) {
-                _cleanup_free_ char *path = NULL;
-                char size[SIZE_TEXT_MAX];
-                const char *state;
-                uint64_t bytes = 0;
-                Report report = {};
-
-                if (r < 0)
-                        break;
-                state = image_state(&q, &report, *kernel, &path, &bytes);
-                if (!state) {
-                        status = say_failure(&report);
-                        report_done(&report);
-                        break;
-                }
-                report_done(&report);
-                r = table_add(table, (const char *[]) { *kernel, arg_profile ?: "default", state,
-                                                        bytes > 0 ? table_size(bytes, size) : none,
-                                                        path ?: none });
-        }
-        request_done(&q);
-        if (status != EXIT_STATUS_DONE)
-                return status;
+        for (size_t i = 0; i < x->n_images && r >= 0; i++)
+                r = add_image(table, &x->images[i]);
         return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
+}
+
+int verb_list(int argc, char *argv[]) {
+        _cleanup_(examination_freep) Examination *x = NULL;
+        Report report = REPORT_INIT;
+        ExamineOptions options;
+        int status;
+        Request q;
+
+        if (request_init(&q, NULL) < 0)
+                return EXIT_STATUS_FAILED;
+        options = (ExamineOptions) { .build = q.options };
+        status = examine(&options, &report, &x) < 0 ? say_failure(&report) : show(x);
+        report_done(&report);
+        request_done(&q);
+        return status;
 }

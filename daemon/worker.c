@@ -23,6 +23,7 @@ static const struct {
         int (*run)(const json_t *request, Report *report);
 } works[] = {
         { JOB_TYPE_BUILD, run_build },
+        { JOB_TYPE_EXAMINE, run_examine },
         { JOB_TYPE_RECOMPRESS, run_recompress },
         { JOB_TYPE_REMOVE, run_remove },
 };

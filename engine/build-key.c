@@ -32,7 +32,7 @@ XXH3_state_t *build_hash_begin(const Build *b, const char *what) {
         build_hash_string(state, what);
         build_hash_string(state, PROJECT_VERSION);
         build_hash_string(state, source_root(b->source));
-        build_hash_string(state, b->options->data_dir);
+        build_hash_string(state, b->data_dir);
         /* What this user may not read is left out where that can be. */
         XXH3_128bits_update(state, &uid, sizeof(uid));
         return state;

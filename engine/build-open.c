@@ -12,8 +12,10 @@ static int bind_data(Build *b) {
         if (!b->options->data_dir)
                 return 0;
         r = source_exists(b->source, NULL, "/usr/lib/initrdd/modules.d");
-        if (r == 0)
+        if (r == 0) {
                 r = source_bind(b->source, "/usr/lib/initrdd", b->options->data_dir);
+                b->data_dir = b->options->data_dir;
+        }
         return r < 0 ? report_fail(b->report, FAILURE_CONFIG_INVALID, r, b->options->data_dir, 0,
                                    "The directory of the module files can't be used: %s",
                                    strerror(-r))
@@ -31,19 +33,16 @@ static int open_source(Build *b) {
         return bind_data(b);
 }
 
-static int open_profile(Build *b) {
-        const char *name = b->options->profile ?: "default";
+static int open_profile(Build *b, const char *name) {
         const Profile *profile;
         int r;
 
-        r = config_load(b->source, b->trace, b->report, &b->config);
-        if (r < 0)
-                return r;
         profile = config_find_profile(b->config, name);
         if (!profile)
                 return report_fail(b->report, FAILURE_INVALID_ARGUMENT, -ENOENT, NULL, 0,
                                    "There is no profile %s; profiles.d/%s.conf would be one", name,
                                    name);
+        b->profile = profile_free(b->profile);
         r = profile_copy(profile, &b->profile);
         if (r < 0)
                 return report_oom(b->report);
@@ -63,9 +62,28 @@ static int open_profile(Build *b) {
         return 0;
 }
 
-static int open_kernel(Build *b) {
+static int find_output(Build *b, const char *version) {
+        char *output;
+        int r;
+
+        if (b->options->output) {
+                output = strdup(b->options->output);
+                r = output ? 0 : -ENOMEM;
+        } else
+                r = profile_output_path(b->profile, version, &output);
+        if (r == -EINVAL)
+                return report_fail(b->report, FAILURE_CONFIG_INVALID, r, b->profile->path, 0,
+                                   "Output=%s: only %%v, %%p and %%%% have a meaning there",
+                                   b->profile->output);
+        if (r < 0)
+                return report_oom(b->report);
+        free(b->output);
+        b->output = output;
+        return 0;
+}
+
+static int open_kernel(Build *b, const char *version) {
         _cleanup_free_ char *bound = NULL;
-        const char *version = b->options->kernel;
         int r;
 
         if (b->options->kernel_dir) {
@@ -78,7 +96,9 @@ static int open_kernel(Build *b) {
         if (!version)
                 return report_fail(b->report, FAILURE_NO_SUCH_KERNEL, -EINVAL, NULL, 0,
                                    "Which kernel? `initrdctl kernels` lists what there is");
-        return kernel_open(b->source, b->trace, b->report, version, &b->kernel);
+        b->kernel = kernel_free(b->kernel);
+        r = find_output(b, version);
+        return r < 0 ? r : kernel_open(b->source, b->trace, b->report, version, &b->kernel);
 }
 
 /* A machine that isn't this one can be described by a file; otherwise nothing is known of it. */
@@ -87,6 +107,10 @@ static int open_facts(Build *b) {
         bool generic = b->profile->mode == MODE_GENERIC;
         int r;
 
+        /* The machine is still the one that it was for the image before. */
+        if (b->facts && !b->facts->generic && !generic)
+                return 0;
+        b->facts = facts_free(b->facts);
         if (b->options->facts && !generic) {
                 _cleanup_(source_freep) Source *host = NULL;
                 _cleanup_free_ char *text = NULL, *path = NULL;
@@ -142,32 +166,32 @@ static int open_store(Build *b) {
         return 0;
 }
 
+int build_open_root(Build *b) {
+        int r;
+
+        r = open_source(b);
+        return r < 0 ? r : config_load(b->source, b->trace, b->report, &b->config);
+}
+
+int build_open_image(Build *b, const char *profile, const char *kernel) {
+        int r;
+
+        r = open_profile(b, profile ?: "default");
+        if (r >= 0)
+                r = open_kernel(b, kernel);
+        if (r >= 0)
+                r = open_facts(b);
+        return r < 0 ? r : build_image_key(b);
+}
+
 int build_open(Build *b) {
         int r;
 
         report_progress(b->report, STAGE_PLAN, 0, NULL);
-        r = open_source(b);
+        r = build_open_root(b);
         if (r >= 0)
-                r = open_profile(b);
-        if (r >= 0)
-                r = open_kernel(b);
-        if (r >= 0)
-                r = open_facts(b);
+                r = build_open_image(b, b->options->profile, b->options->kernel);
         if (r >= 0 && b->options->store)
                 r = open_store(b);
-        if (r < 0)
-                return r;
-
-        if (b->options->output)
-                b->output = strdup(b->options->output);
-        else {
-                r = profile_output_path(b->profile, b->kernel->version, &b->output);
-                if (r == -EINVAL)
-                        return report_fail(b->report, FAILURE_CONFIG_INVALID, r, b->profile->path, 0,
-                                           "Output=%s: only %%v, %%p and %%%% have a meaning there",
-                                           b->profile->output);
-        }
-        if (r < 0 || !b->output)
-                return report_oom(b->report);
-        return build_image_key(b);
+        return r < 0 ? r : 0;
 }

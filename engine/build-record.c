@@ -12,7 +12,7 @@ const char *build_output_root(const Build *b) {
         return b->options->output ? "/" : source_root(b->source);
 }
 
-static int load_record(Build *b, ImageRecord **ret) {
+int build_load_record(Build *b, ImageRecord **ret) {
         _cleanup_free_ char *data = NULL;
         size_t size;
         int r;
@@ -32,12 +32,6 @@ int build_save_record(Build *b, const ImageRecord *record) {
                 return 0;
         r = image_record_serialize(record, &data, &size);
         return r < 0 ? r : store_put(b->store, STORE_IMAGES, b->key, data, size);
-}
-
-bool build_has_record(Build *b) {
-        _cleanup_(image_record_freep) ImageRecord *record = NULL;
-
-        return load_record(b, &record) >= 0;
 }
 
 int build_output_path(const Build *b, char **ret) {
@@ -62,7 +56,7 @@ int build_is_current(Build *b, ImageRecord **ret) {
         bool refreshed = false;
         struct stat st;
 
-        if (load_record(b, &record) < 0 || !XXH128_isEqual(record->facts, b->facts_hash))
+        if (build_load_record(b, &record) < 0 || !XXH128_isEqual(record->facts, b->facts_hash))
                 return 0;
         if (build_output_path(b, &path) < 0)
                 return report_oom(b->report);

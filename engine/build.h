@@ -35,6 +35,7 @@ typedef struct Build {
         const BuildOptions *options;
         Report *report;
         Source *source;
+        const char *data_dir; /* that of the options, where the root doesn't have its own */
         Config *config;
         Profile *profile;
         Kernel *kernel;
@@ -62,9 +63,13 @@ DEFINE_CLEANUP_FUNC(Build *, build_free);
 /* The steps, in their order. The first opens what is asked for; 1 from build_is_current() means
  * that the image is what a build would make, and `ret` (may be NULL) is its record. */
 int build_open(Build *build);
+/* For who looks at many images: what they have in common, without the store; then one of them,
+ * which takes the place of the one before. The path is known also where the kernel can't be used. */
+int build_open_root(Build *build);
+int build_open_image(Build *build, const char *profile, const char *kernel);
 int build_is_current(Build *build, ImageRecord **ret);
-/* Whether there was ever a build of this image. */
-bool build_has_record(Build *build);
+/* What the last build of this image left: -ENOENT. The caller frees. */
+int build_load_record(Build *build, ImageRecord **ret);
 /* The path of the image on the running system. The caller frees. */
 int build_output_path(const Build *build, char **ret);
 int build_plan(Build *build);

@@ -62,14 +62,27 @@ static int unpack(Store *store, const StoredFragment *f, char **ret) {
         return 0;
 }
 
+static bool is_hard(Store *store, const StoredFragment *f, int level) {
+        StoredFragment known;
+
+        return f->compression == COMPRESSION_NONE || level <= f->level ||
+               store_find(store, f->content, f->compression, level, &known);
+}
+
+bool recompress_is_done(Store *store, const ImageRecord *record) {
+        for (size_t i = 0; i < record->n_fragments && record->idle_level > 0; i++)
+                if (!is_hard(store, &record->fragments[i], record->idle_level))
+                        return false;
+        return true;
+}
+
 static int recompress_one(Store *store, Report *report, const StoredFragment *f, int level) {
         _cleanup_free_ char *raw = NULL, *packed = NULL;
-        StoredFragment better = *f, known;
+        StoredFragment better = *f;
         size_t size;
         int r;
 
-        if (f->compression == COMPRESSION_NONE || level <= f->level ||
-            store_find(store, f->content, f->compression, level, &known))
+        if (is_hard(store, f, level))
                 return 0;
         r = unpack(store, f, &raw);
         if (r == -ENOENT) /* damaged or gone: the next build packs it anew */

@@ -86,7 +86,7 @@ Kernel *kernel_free(Kernel *kernel) {
         return NULL;
 }
 
-static int find_directory(Source *source, Trace *trace, const char *version, char **ret) {
+int kernel_find_directory(Source *source, Trace *trace, const char *version, char **ret) {
         int r = -ENOENT;
 
         if (!filename_is_valid(version))
@@ -132,23 +132,27 @@ static int find_config(Source *source, Trace *trace, Kernel *k) {
         return r;
 }
 
-static int find_image(Source *source, Trace *trace, Kernel *k) {
-        char *candidates[2] = {};
+int kernel_find_image(Source *source, Trace *trace, const char *directory, const char *version,
+                      char **ret) {
+        char *candidates[2] = {}, *found = NULL;
         int r = 0;
 
-        if (str_printf(&candidates[0], "%s/vmlinuz", k->directory) < 0 ||
-            str_printf(&candidates[1], "/boot/vmlinuz-%s", k->version) < 0)
+        if (str_printf(&candidates[0], "%s/vmlinuz", directory) < 0 ||
+            str_printf(&candidates[1], "/boot/vmlinuz-%s", version) < 0)
                 r = -ENOMEM;
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(candidates) && !k->image; i++) {
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(candidates) && !found; i++) {
                 r = source_exists(source, trace, candidates[i]);
                 if (r > 0)
-                        k->image = TAKE_PTR(candidates[i]);
+                        found = TAKE_PTR(candidates[i]);
                 else if (r != -ENOMEM)
                         r = 0;
         }
         for (size_t i = 0; i < ELEMENTSOF(candidates); i++)
                 free(candidates[i]);
-        return r < 0 ? r : 0;
+        if (r < 0)
+                return r;
+        *ret = found;
+        return 0;
 }
 
 int kernel_open(Source *source, Trace *trace, Report *report, const char *version, Kernel **ret) {
@@ -159,7 +163,7 @@ int kernel_open(Source *source, Trace *trace, Report *report, const char *versio
         k = calloc(1, sizeof(Kernel));
         if (!k || !(k->version = strdup(version)))
                 return report_oom(report);
-        r = find_directory(source, trace, version, &k->directory);
+        r = kernel_find_directory(source, trace, version, &k->directory);
         if (r == -ENOMEM)
                 return report_oom(report);
         if (r < 0)
@@ -176,7 +180,8 @@ int kernel_open(Source *source, Trace *trace, Report *report, const char *versio
                 return report_fail(report, FAILURE_KERNEL_INCOMPLETE, r, dep, 0,
                                    "The index of the drivers of kernel %s can't be read (%s); run "
                                    "\"depmod -a %s\"", version, strerror(-r), version);
-        if (find_config(source, trace, k) < 0 || find_image(source, trace, k) < 0)
+        if (find_config(source, trace, k) < 0 ||
+            kernel_find_image(source, trace, k->directory, version, &k->image) < 0)
                 return report_oom(report);
         *ret = TAKE_PTR(k);
         return 0;
@@ -239,7 +244,7 @@ static int locate(Source *tree, const char *version, char **ret) {
         _cleanup_free_ char *canonical = NULL;
         int r;
 
-        r = find_directory(tree, NULL, version, &canonical);
+        r = kernel_find_directory(tree, NULL, version, &canonical);
         if (r < 0)
                 return r;
         *ret = path_join(source_root(tree), canonical);

@@ -29,6 +29,22 @@ int kernel_open(Source *source, Trace *trace, Report *report, const char *versio
 Kernel *kernel_free(Kernel *kernel);
 DEFINE_CLEANUP_FUNC(Kernel *, kernel_free);
 
+/* Its directory, canonical, and its vmlinuz (NULL when there is none to be found), whatever state it
+ * is in. The caller frees. */
+int kernel_find_directory(Source *source, Trace *trace, const char *version, char **ret);
+int kernel_find_image(Source *source, Trace *trace, const char *directory, const char *version,
+                      char **ret);
+
+typedef enum KernelState {
+        KERNEL_READY,
+        KERNEL_UNPACKING, /* its package isn't configured, or depmod hasn't run since it changed */
+        KERNEL_INCOMPLETE, /* no modules.dep, and nobody at work that could be seen */
+} KernelState;
+const char *kernel_state_to_string(KernelState state); /* "ready"… */
+/* kernel-state.c. -ENOENT when there is no such kernel. `ret_reason`: a sentence, or NULL for a
+ * kernel that is ready; static. */
+int kernel_state(Source *source, const char *version, KernelState *ret, const char **ret_reason);
+
 typedef enum KernelOption { KERNEL_OPTION_UNKNOWN, KERNEL_OPTION_NO, KERNEL_OPTION_MODULE, KERNEL_OPTION_YES } KernelOption;
 /* `option` without CONFIG_. UNKNOWN where the configuration isn't to be had. */
 KernelOption kernel_option(const Kernel *kernel, const char *option);

@@ -12,6 +12,7 @@
  * end, so that a failure leaves nothing half set.
  */
 
+#include <fnmatch.h>
 #include <stdio.h>
 
 #include "describe/profile.h"
@@ -234,6 +235,13 @@ int profile_set(Profile *profile, Report *report, const char *key, const char *v
         if (str_printf(&setting, "%s=%s", key, value) < 0)
                 return report_oom(report);
         return profile_apply(profile, report, (char *const[]){ setting, NULL });
+}
+
+bool profile_has_kernel(const Profile *profile, const char *version) {
+        STRV_FOREACH(pattern, profile->kernels)
+                if (fnmatch(*pattern, version, 0) == 0)
+                        return true;
+        return strv_length(profile->kernels) == 0;
 }
 
 int profile_output_path(const Profile *profile, const char *kernel_version, char **ret) {

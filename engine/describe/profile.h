@@ -143,6 +143,9 @@ int profile_assign_strict(Profile *profile, Report *report, const char *key, con
  * profile_set() has it. */
 int profile_settle(Profile *profile, Report *report);
 
+/* Whether Kernels= has that version. */
+bool profile_has_kernel(const Profile *profile, const char *version);
+
 /* Where the image goes: `output` with %v and %p filled in, %% for a percent sign. The caller
  * frees. -EINVAL for another specifier. */
 int profile_output_path(const Profile *profile, const char *kernel_version, char **ret);

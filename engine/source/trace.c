@@ -431,6 +431,37 @@ int trace_check(Trace *trace, Source *source, char **ret_path, bool *ret_refresh
         return 1;
 }
 
+static TraceChange change_of(const TraceEntry *e, const char *path, Source *source) {
+        struct stat st;
+
+        if (e->kind == TRACE_MISSING)
+                return TRACE_CHANGE_NEW;
+        if (source_lstat(source, path, &st) < 0)
+                return TRACE_CHANGE_GONE;
+        return e->kind == TRACE_LIST ? TRACE_CHANGE_LIST : TRACE_CHANGE_OTHER;
+}
+
+int trace_each_change(Trace *trace, Source *source,
+                      int (*callback)(void *userdata, const char *path, TraceChange change),
+                      void *userdata) {
+        bool refreshed, changed = false;
+
+        for (size_t i = 0; i < trace->n; i++) {
+                const char *path = entry_path(trace, &trace->entries[i]);
+                int r;
+
+                r = check_entry(trace, &trace->entries[i], source, &refreshed);
+                if (r > 0)
+                        continue;
+                changed = true;
+                if (r == 0)
+                        r = callback(userdata, path, change_of(&trace->entries[i], path, source));
+                if (r < 0)
+                        return r;
+        }
+        return !changed;
+}
+
 typedef struct TraceHeader {
         char magic[8];
         uint64_t checksum; /* XXH3-64 of everything behind it */

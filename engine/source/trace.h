@@ -46,6 +46,19 @@ size_t trace_size(const Trace *trace) _pure_;
  */
 int trace_check(Trace *trace, Source *source, char **ret_path, bool *ret_refreshed);
 
+typedef enum TraceChange {
+        TRACE_CHANGE_OTHER, /* it is there, and another */
+        TRACE_CHANGE_NEW,
+        TRACE_CHANGE_GONE,
+        TRACE_CHANGE_LIST, /* a directory that has other files */
+} TraceChange;
+
+/* As trace_check(), but calls back for every entry that changed. A negative return of `callback`
+ * ends it. */
+int trace_each_change(Trace *trace, Source *source,
+                      int (*callback)(void *userdata, const char *path, TraceChange change),
+                      void *userdata);
+
 /* The trace as bytes, to be kept in a file, and back. The bytes are for this machine only and
  * carry a checksum: -EBADMSG when they are damaged or of another version. */
 int trace_serialize(const Trace *trace, char **ret, size_t *ret_size);

@@ -8,6 +8,7 @@ In this order, each stage going on when the one before failed, as far as it can:
     unit, fuzz, lint, …    the tests that meson knows, of the gcc build
     unit-sanitize, …       unit and fuzz again with AddressSanitizer and UBSan
     engine                 programs tests/engine/test-*: image builds, the client without a bus
+    system                 programs tests/system/test-*: the service as it is installed
     boot                   tests/boot: images started in QEMU
 
 Results come from meson's own log and from the results file that the other suites append to
@@ -31,7 +32,10 @@ sys.path.insert(0, LIBRARY)
 
 import report
 
-ENGINE_TIMEOUT = 900
+# Of one program, by its suite.
+TIMEOUTS = {"engine": 900, "system": 1800}
+# All of what can be installed is, for the tests to look at.
+INSTALLED = "-Dkernel-hooks=debian,kernel-install,pacman"
 BOOT_TIMEOUT = 1800
 MESON_RESULTS = {"OK": "pass", "EXPECTEDFAIL": "pass", "SKIP": "skip"}
 SANITIZERS = {
@@ -148,17 +152,17 @@ def meson_test(run, name, suite, tests, suffix="", env=None):
         report.record(shown, test, "fail", 0.0, "meson ran it not\n" + run.tail(log))
 
 
-def engine_test(run, name, path):
-    """One program of tests/engine. What it records is counted; a program that records nothing is
+def program_test(run, suite, name, path):
+    """One program of tests/SUITE. What it records is counted; a program that records nothing is
     itself the case, by its exit status (77: skipped)."""
     before = len(report.load(run.results))
     start = time.monotonic()
-    log = "engine-%s.log" % name
+    log = "%s-%s.log" % (suite, name)
     build_directory = run.build_directory("gcc")
     work = os.path.join(run.top, "work", name)
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
-    status = run.command(log, path, timeout=ENGINE_TIMEOUT, env={
+    status = run.command(log, path, timeout=TIMEOUTS[suite], env={
         "INITRDD_BUILD": build_directory, "INITRDD_SOURCE": SOURCE, "INITRDD_WORK": work})
     rows = report.load(run.results)[before:]
     seconds = time.monotonic() - start
@@ -166,30 +170,31 @@ def engine_test(run, name, path):
         print("%s  %s/%s%s" % (row["result"].upper(), row["suite"], row["name"],
                                ": " + row["detail"] if row["detail"] else ""), flush=True)
     if status == 77 and not rows:
-        report.record("engine", name, "skip", seconds,
+        report.record(suite, name, "skip", seconds,
                       (run.tail(log, 1) or "it says no reason"))
     elif status != 0 and not any(row["result"] == "fail" for row in rows):
-        report.record("engine", name, "fail", seconds,
+        report.record(suite, name, "fail", seconds,
                       "exit status %s\n%s" % (status, run.tail(log)))
     elif not rows:
-        report.record("engine", name, "pass", seconds)
+        report.record(suite, name, "pass", seconds)
     if not run.arg.keep:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def engine_tests(run):
-    """The cases of test-NAME are engine/NAME/…, so a pattern with a slash says which programs it
+def program_tests(run, suite):
+    """The cases of test-NAME are SUITE/NAME/…, so a pattern with a slash says which programs it
     may mean; one without may mean a case of any."""
-    directory = os.path.join(SOURCE, "tests/engine")
+    directory = os.path.join(SOURCE, "tests", suite)
     for entry in sorted(os.listdir(directory)):
         path = os.path.join(directory, entry)
         if not entry.startswith("test-") or not os.access(path, os.X_OK):
             continue
         name, only = entry[len("test-"):], run.arg.only or ""
-        if "/" in only and "engine/" + name not in only and not report.wanted("engine/" + name):
+        full = "%s/%s" % (suite, name)
+        if "/" in only and full not in only and not report.wanted(full):
             continue
-        say("engine: " + name)
-        engine_test(run, name, path)
+        say("%s: %s" % (suite, name))
+        program_test(run, suite, name, path)
 
 
 def boots(run):
@@ -248,7 +253,7 @@ def arguments():
 
 def main():
     run = Run(arguments())
-    if build(run, "gcc", []):
+    if build(run, "gcc", [INSTALLED]):
         suites = meson_suites(run, "gcc")
         for suite in sorted(suites, key=lambda name: (name != "unit", name)):
             meson_test(run, "gcc", suite, suites[suite])
@@ -261,7 +266,8 @@ def main():
         if report.wanted("build/clang"):
             build(run, "clang", ["-Dfuzz=true", "-Db_sanitize=address,undefined"],
                   {"CC": "clang"})
-        engine_tests(run)
+        for suite in TIMEOUTS:
+            program_tests(run, suite)
         boots(run)
     return summary(run)
 

@@ -161,6 +161,23 @@ def kernel(system, flavour="amd64"):
     return Kernel(cache.get("kernel-%s-%s" % (system, flavour), cache.key(KERNEL_RECIPE), make))
 
 
+def package(system, name):
+    """The file of a package; of the kernel that a meta package linux-image-FLAVOUR names, where it is
+    such a one."""
+
+    def make(directory):
+        work = os.path.join(directory, "apt")
+        apt = Apt(SUITES[system], work)
+        wanted = name
+        if re.fullmatch(r"linux-image-(cloud-)?amd64", name):
+            wanted = apt.kernel_package(name)
+        os.rename(apt.download(wanted), os.path.join(directory, wanted + ".deb"))
+        shutil.rmtree(work)
+
+    directory = cache.get("package-%s-%s" % (system, name), cache.key(KERNEL_RECIPE), make)
+    return glob.glob(os.path.join(directory, "*.deb"))[0]
+
+
 def base(system):
     """debootstrap's tree, without any kernel."""
     suite = SUITES[system]
@@ -176,6 +193,27 @@ def base(system):
             os.unlink(path)
 
     return os.path.join(cache.get("base-" + system, cache.key(TREE_RECIPE, *PACKAGES), make), "tree")
+
+
+def with_packages(system, packages):
+    """The base with more packages, installed by its own apt."""
+    tree_base = base(system)
+
+    def make(directory):
+        target = os.path.join(directory, "tree")
+        run("cp", "-a", "--", tree_base, target)
+        run("unshare", "-m", "sh", "-ec", """
+            mount -t proc proc "$1/proc"
+            chroot "$1" apt-get -q update
+            shift
+            exec chroot "$0" apt-get -q -y --no-install-recommends -o Acquire::Retries=3 install "$@"
+            """, target, target, *packages, env=_environment())
+        for path in glob.glob(os.path.join(target, "var/cache/apt/archives/*.deb")):
+            os.unlink(path)
+
+    made_from = cache.key(TREE_RECIPE, os.path.dirname(tree_base), *packages)
+    return os.path.join(cache.get("-".join(("packages", system) + tuple(packages)), made_from, make),
+                        "tree")
 
 
 def copy_linked(source, target):

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* What the files of the bus share among themselves; bus.h is for the others. */
+
+#include "bus.h"
+#include "initrdd-bus.h"
+#include "log.h"
+
+typedef struct Inhibitor Inhibitor;
+typedef struct PostUpdate PostUpdate;
+typedef struct Listing Listing;
+
+/* Manager.bus_private, from bus_start() to bus_stop(). */
+typedef struct BusPrivate {
+        uint64_t last_flush_usec; /* CLOCK_MONOTONIC */
+        Inhibitor *inhibitor;
+        PostUpdate *post_updates; /* that are under way; a list */
+        Listing *listings; /* likewise */
+} BusPrivate;
+
+static inline BusPrivate *bus_private(Manager *m) {
+        return m->bus_private;
+}
+
+/* Whether what is sent now goes out: a bus that isn't there yet would only collect it. */
+bool bus_is_up(const Manager *m);
+
+/* One object, one file. */
+extern const sd_bus_vtable manager_vtable[], image_vtable[], job_vtable[], log_control_vtable[];
+
+int property_get_boolean(sd_bus *bus, const char *path, const char *interface,
+                         const char *property, sd_bus_message *reply, void *userdata,
+                         sd_bus_error *error);
+/* An error's word and its sentence, (ss), as an error of D-Bus has them. */
+int append_error(sd_bus_message *reply, const char *word, const char *message);
+/* The full name of an error of ours, "" for "". */
+#define ERROR_NAME_MAX 256
+const char *error_name(const char *word, char buffer[static ERROR_NAME_MAX]);
+
+/* Sends what is marked, now (notify.c). */
+void job_flush(Job *job);
+/* Forgets that something was to be sent. */
+void notify_done(Manager *m);
+
+/* Methods that two objects have. Both answer the message. */
+int image_request(Manager *m, sd_bus_message *message, const JobRequest *request,
+                  sd_bus_error *error);
+int job_cancel(Job *job, sd_bus_message *message, sd_bus_error *error);
+
+/* What an image contains, as a file of JSON lines that goes out with the answer (listing.c). */
+int listing_start(Image *image, sd_bus_message *message, sd_bus_error *error);
+void listing_done(Manager *m);
+
+/* There is a bus again, or none any more. */
+int inhibitor_connected(Manager *m);
+void inhibitor_disconnected(Manager *m);
+void post_update_disconnected(Manager *m);
+void post_update_done(Manager *m);

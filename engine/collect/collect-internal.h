@@ -16,6 +16,7 @@ struct Collector {
         Drivers *drivers;
         Ldso *ldso;
         Strmap files; /* canonical path → FileInfo */
+        Strmap again; /* canonical path → what collector_needs() found */
         Trace *known;
 };
 

@@ -34,6 +34,7 @@ int collector_new(Collector **ret, Source *source, Report *report, const Kernel 
                 .profile = profile,
                 .facts = facts,
                 .files = STRMAP_INIT(free_info),
+                .again = STRMAP_INIT(free),
         };
         r = ldso_new(&c->ldso, source);
         if (r < 0)
@@ -46,6 +47,7 @@ Collector *collector_free(Collector *c) {
         if (!c)
                 return NULL;
         strmap_done(&c->files);
+        strmap_done(&c->again);
         ldso_free(c->ldso);
         drivers_free(c->drivers);
         free(c);

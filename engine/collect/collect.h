@@ -21,6 +21,11 @@ DEFINE_CLEANUP_FUNC(Collector *, collector_free);
  * know their hash. NULL: none. */
 void collector_set_known(Collector *collector, Trace *known);
 
+/* What trace_check_needs() asks of a file. */
+struct stat;
+int collector_needs(Collector *collector, const char *canonical, struct stat *ret_stat,
+                    XXH128_hash_t *ret_hash, uint64_t *ret_needs);
+
 /* The kernel's drivers; opened when they are first needed. */
 int collector_drivers(Collector *collector, Drivers **ret);
 

@@ -14,6 +14,10 @@
  * same tick of the clock in which it was looked at can change again without any of its times
  * changing: such an entry is "racy" and only its hash is believed.
  *
+ * Most files are put into an image as they are, and all that anybody wanted to know of their
+ * content is what it needs. Of these the entry has a hash of that as well, as long as nobody read
+ * more of them: another content with the same needs changes what is packed and nothing else.
+ *
  * On disk: the header, the entries, the strings, all in this machine's byte order and layout.
  */
 
@@ -46,6 +50,7 @@ enum {
         FLAG_HASHED = 1 << 0,
         FLAG_RACY = 1 << 1,
         FLAG_PATTERN = 1 << 2, /* list: `text` is the pattern, else everything counts */
+        FLAG_NEEDS = 1 << 3, /* file, hashed: `needs` is all that was made of the content */
 };
 
 /* As it is in memory and on disk; the strings are offsets into one block. */
@@ -57,6 +62,7 @@ typedef struct TraceEntry {
         uint32_t mode, uid, gid;
         uint32_t path, text;
         uint32_t reserved;
+        uint64_t needs; /* if FLAG_NEEDS */
 } TraceEntry;
 
 struct Trace {
@@ -150,6 +156,14 @@ static TraceEntry *find(Trace *trace, TraceKind kind, const char *path) {
         return i > 0 ? &trace->entries[i - 1] : NULL;
 }
 
+/* One reader wanted only the needs, and now there is another, with or without FLAG_NEEDS. */
+static void keep_needs(TraceEntry *e, uint32_t flags, uint64_t needs, XXH128_hash_t hash) {
+        if (!(flags & FLAG_NEEDS) || e->needs != needs || !XXH128_isEqual(e->hash, hash)) {
+                e->flags &= ~(uint32_t) FLAG_NEEDS;
+                e->needs = 0;
+        }
+}
+
 /*
  * Of two looks at the same thing the earlier one stays: where they differ it changed in between, and
  * something was made of what it was. Only who has read a file knows more than who merely saw it.
@@ -169,8 +183,12 @@ static int add(Trace *trace, TraceEntry entry, const char *path, const char *tex
         if (i > 0) {
                 TraceEntry *old = &trace->entries[i - 1];
 
-                if (!(entry.flags & FLAG_HASHED) || old->flags & FLAG_HASHED)
+                if (!(entry.flags & FLAG_HASHED))
                         return 0;
+                if (old->flags & FLAG_HASHED) {
+                        keep_needs(old, entry.flags, entry.needs, entry.hash);
+                        return 0;
+                }
                 entry.path = old->path;
                 entry.text = old->text;
                 *old = entry;
@@ -259,16 +277,28 @@ int trace_add_list(Trace *trace, const char *path, const struct stat *st, const 
         return add(trace, e, path, pattern);
 }
 
-int trace_set_hash(Trace *trace, const char *path, XXH128_hash_t hash) {
+static int set_hash(Trace *trace, const char *path, XXH128_hash_t hash, uint32_t flags,
+                    uint64_t needs) {
         TraceEntry *e = find(trace, TRACE_FILE, path);
 
         if (!e)
                 return -ENOENT;
-        if (e->flags & FLAG_HASHED)
+        if (e->flags & FLAG_HASHED) {
+                keep_needs(e, flags, needs, hash);
                 return 0;
+        }
         e->hash = hash;
-        e->flags |= FLAG_HASHED;
+        e->needs = needs;
+        e->flags |= FLAG_HASHED | flags;
         return 0;
+}
+
+int trace_set_hash(Trace *trace, const char *path, XXH128_hash_t hash) {
+        return set_hash(trace, path, hash, 0, 0);
+}
+
+int trace_set_needs(Trace *trace, const char *path, XXH128_hash_t hash, uint64_t needs) {
+        return set_hash(trace, path, hash, FLAG_NEEDS, needs);
 }
 
 /* Whether the file is as the entry says, by its stat alone. */
@@ -320,44 +350,75 @@ static int hash_file(Source *source, const char *path, uint64_t size, XXH128_has
         return 0;
 }
 
+/* A look at all entries, and who is asked about files that changed. */
+typedef struct Check {
+        Trace *trace;
+        Source *source;
+        trace_needs_t get_needs; /* or NULL */
+        void *userdata;
+        bool refreshed;
+} Check;
+
+/* 1 when it needs what it needed, and no more was made of it; the entry is then of the new content. */
+static int check_needs(Check *c, TraceEntry *e, const char *path) {
+        XXH128_hash_t hash;
+        uint64_t needs;
+        struct stat st;
+        int r;
+
+        r = c->get_needs(c->userdata, path, &st, &hash, &needs);
+        if (r <= 0)
+                return r;
+        if (needs != e->needs || e->mode != st.st_mode || e->uid != st.st_uid ||
+            e->gid != st.st_gid)
+                return 0;
+        e->hash = hash;
+        entry_set_stat(e, &st);
+        c->refreshed = true;
+        return 1;
+}
+
 /* 1 as it was, 0 changed. */
-static int check_file(TraceEntry *e, const char *path, Source *source, bool *refreshed) {
+static int check_file(Check *c, TraceEntry *e, const char *path) {
         XXH128_hash_t hash;
         struct stat st;
         int r;
 
-        r = source_lstat(source, path, &st);
+        r = source_lstat(c->source, path, &st);
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0;
         if (r < 0)
                 return r;
         if (same_stat(e, &st))
                 return 1;
-        if (!(e->flags & FLAG_HASHED) || e->size != (uint64_t) st.st_size ||
-            e->mode != st.st_mode || e->uid != st.st_uid || e->gid != st.st_gid)
+        if (!(e->flags & FLAG_HASHED) || e->mode != st.st_mode || e->uid != st.st_uid ||
+            e->gid != st.st_gid)
+                return 0;
+        if (c->get_needs && (e->flags & FLAG_NEEDS))
+                return check_needs(c, e, path);
+        if (e->size != (uint64_t) st.st_size)
                 return 0;
 
-        r = hash_file(source, path, e->size, &hash);
+        r = hash_file(c->source, path, e->size, &hash);
         if (r < 0)
                 return r == -ENOENT || r == -ESTALE ? 0 : r;
         if (!XXH128_isEqual(hash, e->hash))
                 return 0;
         entry_set_stat(e, &st);
-        *refreshed = true;
+        c->refreshed = true;
         return 1;
 }
 
-static int check_list(TraceEntry *e, const char *path, const char *pattern, Source *source,
-                      bool *refreshed) {
+static int check_list(Check *c, TraceEntry *e, const char *path, const char *pattern) {
         _cleanup_strv_free_ char **names = NULL;
         struct stat st;
         int r;
 
-        r = source_lstat(source, path, &st);
+        r = source_lstat(c->source, path, &st);
         if (r >= 0 && same_stat(e, &st))
                 return 1;
         if (r >= 0)
-                r = source_list_canonical(source, path, pattern, &names, &st);
+                r = source_list_canonical(c->source, path, pattern, &names, &st);
         if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
                 return 0;
         if (r < 0)
@@ -365,7 +426,7 @@ static int check_list(TraceEntry *e, const char *path, const char *pattern, Sour
         if (!XXH128_isEqual(hash_names(names), e->hash))
                 return 0;
         entry_set_stat(e, &st);
-        *refreshed = true;
+        c->refreshed = true;
         return 1;
 }
 
@@ -383,26 +444,25 @@ static int check_link(const char *path, const char *target, Source *source) {
         return streq(now, target);
 }
 
-static int check_entry(Trace *trace, TraceEntry *e, Source *source, bool *refreshed) {
-        const char *path = entry_path(trace, e);
+static int check_entry(Check *c, TraceEntry *e) {
+        const char *path = entry_path(c->trace, e), *text = entry_text(c->trace, e);
         struct stat st;
         int r;
 
         switch ((TraceKind) e->kind) {
         case TRACE_FILE:
-                return check_file(e, path, source, refreshed);
+                return check_file(c, e, path);
         case TRACE_LIST:
-                return check_list(e, path, e->flags & FLAG_PATTERN ? entry_text(trace, e) : NULL,
-                                  source, refreshed);
+                return check_list(c, e, path, e->flags & FLAG_PATTERN ? text : NULL);
         case TRACE_LINK:
-                return check_link(path, entry_text(trace, e), source);
+                return check_link(path, text, c->source);
         case TRACE_DIRECTORY:
-                r = source_lstat(source, path, &st);
+                r = source_lstat(c->source, path, &st);
                 if (r < 0)
                         return r == -ENOENT || r == -ENOTDIR ? 0 : r;
                 return e->mode == st.st_mode && e->uid == st.st_uid && e->gid == st.st_gid;
         case TRACE_MISSING:
-                r = source_lstat(source, path, &st);
+                r = source_lstat(c->source, path, &st);
                 return r == -ENOENT || r == -ENOTDIR ? 1 : r < 0 ? r : 0;
         default:
                 return -EBADMSG;
@@ -410,13 +470,13 @@ static int check_entry(Trace *trace, TraceEntry *e, Source *source, bool *refres
 }
 
 int trace_check(Trace *trace, Source *source, char **ret_path, bool *ret_refreshed) {
-        bool refreshed = false;
+        Check c = { .trace = trace, .source = source };
 
         for (size_t i = 0; i < trace->n; i++) {
                 TraceEntry *e = &trace->entries[i];
                 int r;
 
-                r = check_entry(trace, e, source, &refreshed);
+                r = check_entry(&c, e);
                 if (r > 0)
                         continue;
                 if (r == 0 && ret_path) {
@@ -427,7 +487,26 @@ int trace_check(Trace *trace, Source *source, char **ret_path, bool *ret_refresh
                 return r;
         }
         if (ret_refreshed)
-                *ret_refreshed = refreshed;
+                *ret_refreshed = c.refreshed;
+        return 1;
+}
+
+int trace_check_needs(Trace *trace, Source *source, trace_needs_t get_needs, void *userdata,
+                      bool *ret_refreshed) {
+        Check c = {
+                .trace = trace,
+                .source = source,
+                .get_needs = get_needs,
+                .userdata = userdata,
+        };
+
+        for (size_t i = 0; i < trace->n; i++) {
+                int r = check_entry(&c, &trace->entries[i]);
+
+                if (r <= 0)
+                        return r;
+        }
+        *ret_refreshed = c.refreshed;
         return 1;
 }
 
@@ -469,7 +548,7 @@ typedef struct TraceHeader {
         uint64_t strings_size;
 } TraceHeader;
 
-static const char trace_magic[8] = "IRDTRC1";
+static const char trace_magic[8] = "IRDTRC2";
 
 int trace_serialize(const Trace *trace, char **ret, size_t *ret_size) {
         size_t entries_size = trace->n * sizeof(TraceEntry);

@@ -30,6 +30,9 @@ int trace_add_list(Trace *trace, const char *path, const struct stat *st, const 
 /* What a reader of the content adds: the hash of the file at the canonical `path`, so that a file
  * of which only the times changed still counts as the same. */
 int trace_set_hash(Trace *trace, const char *path, XXH128_hash_t hash);
+/* The same from who put the file into an image as it is and made nothing else of its content than what
+ * `needs` is a hash of. It stays so until somebody gives the hash of that file alone. */
+int trace_set_needs(Trace *trace, const char *path, XXH128_hash_t hash, uint64_t needs);
 /* True, and the hash, if it is known of the file at `path` while it was as `st` says. */
 bool trace_get_hash(Trace *trace, const char *path, const struct stat *st, XXH128_hash_t *ret);
 
@@ -58,6 +61,16 @@ typedef enum TraceChange {
 int trace_each_change(Trace *trace, Source *source,
                       int (*callback)(void *userdata, const char *path, TraceChange change),
                       void *userdata);
+/*
+ * As trace_check(), but a file of trace_set_needs() that changed is asked for what it needs now: 1, with
+ * its stat while it was read and the hashes of content and needs; 0 when that can't be told; or an
+ * error. If the needs are the same, and mode and owner too, the entry is brought up to date and the
+ * trace holds. When it doesn't hold, some entries may have been brought up to date all the same.
+ */
+typedef int (*trace_needs_t)(void *userdata, const char *path, struct stat *ret_stat,
+                             XXH128_hash_t *ret_hash, uint64_t *ret_needs);
+int trace_check_needs(Trace *trace, Source *source, trace_needs_t get_needs, void *userdata,
+                      bool *ret_refreshed);
 
 /* The trace as bytes, to be kept in a file, and back. The bytes are for this machine only and
  * carry a checksum: -EBADMSG when they are damaged or of another version. */

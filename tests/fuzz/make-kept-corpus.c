@@ -58,6 +58,10 @@ static Trace *make_trace(unsigned n) {
                 check(trace_add_file(t, "/usr/lib/a", &st));
                 check(trace_set_hash(t, "/usr/lib/a", XXH3_128bits("abc", 3)));
         }
+        if (n > 6) {
+                check(trace_add_file(t, "/usr/lib/b", &st));
+                check(trace_set_needs(t, "/usr/lib/b", XXH3_128bits("abc", 3), 7));
+        }
         return t;
 }
 
@@ -80,7 +84,7 @@ static void write_collection(const char *name, bool full, const char *missing) {
                 c->missing = strdup(missing);
         if (full) {
                 trace_free(c->trace);
-                c->trace = make_trace(6);
+                c->trace = make_trace(7);
                 check(manifest_add_directory(c->manifest, "/usr", 0755, "why"));
                 check(manifest_add_symlink(c->manifest, "/lib", "usr/lib", "why"));
                 check(manifest_add_data(c->manifest, "/usr/a", 0644, strdup("abc"), 3, "why", NULL));
@@ -119,11 +123,11 @@ int main(int argc, char *argv[]) {
         corpus_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         write_trace("empty", 0);
         write_trace("missing", 1);
-        write_trace("all", 6);
+        write_trace("all", 7);
         write_collection("empty", false, NULL);
         write_collection("missing", false, "Binary=x: there is no program x");
         write_collection("all", true, NULL);
         write_record("empty", 0);
-        write_record("all", 6);
+        write_record("all", 7);
         return 0;
 }

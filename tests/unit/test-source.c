@@ -316,6 +316,90 @@ static void test_read_before(void **state) {
         assert_int_equal(check_anew(t, NULL, NULL), 0);
 }
 
+/* What the file at /usr/lib/a needs is its first byte. */
+static int first_byte(void *userdata, const char *path, struct stat *ret_stat,
+                      XXH128_hash_t *ret_hash, uint64_t *ret_needs) {
+        _cleanup_close_ int fd = -EBADF;
+        Tree *t = userdata;
+        char data[64];
+        ssize_t n;
+
+        assert_string_equal(path, "/usr/lib/a");
+        fd = openat(t->fd, "usr/lib/a", O_RDONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        n = read(fd, data, sizeof(data));
+        assert_true(n > 0);
+        assert_int_equal(fstat(fd, ret_stat), 0);
+        *ret_hash = XXH3_128bits(data, (size_t) n);
+        *ret_needs = (uint64_t) data[0];
+        return 1;
+}
+
+static void look_for_needs(Tree *t, Trace *trace) {
+        _cleanup_(source_freep) Source *fresh = NULL;
+        XXH128_hash_t hash;
+        uint64_t needs;
+        struct stat st;
+
+        assert_int_equal(source_new(&fresh, t->path), 0);
+        assert_int_equal(source_resolve(fresh, trace, "/usr/lib/a", NULL, NULL, NULL), 0);
+        first_byte(t, "/usr/lib/a", &st, &hash, &needs);
+        assert_int_equal(trace_set_needs(trace, "/usr/lib/a", hash, needs), 0);
+}
+
+/* Another content doesn't matter to who wanted the needs alone, but to everybody else who was there,
+ * in whatever order they came, and to who saw two contents. */
+static void test_needs(void **state) {
+        static const char *const looks[] = { "n", "nn", "N", "Nn",  "s",  "sn", "ns",
+                                             "r", "nr", "rn", "nR", "Rn", "nS", "nc" };
+        Tree *t = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(looks); i++) {
+                bool alone = strspn(looks[i], "nNsS") == strlen(looks[i]) &&
+                             strcspn(looks[i], "nN") < strlen(looks[i]);
+                static const char *const contents[] = { "needs and more", "needs, other",
+                                                        "another need" };
+
+                for (size_t k = 0; k < ELEMENTSOF(contents); k++) {
+                        _cleanup_(source_freep) Source *fresh = NULL;
+                        _cleanup_(trace_freep) Trace *read_back = NULL;
+                        _cleanup_free_ char *data = NULL;
+                        bool refreshed;
+                        size_t size;
+
+                        trace_free(t->trace);
+                        assert_int_equal(trace_new(&t->trace), 0);
+                        put(t, "usr/lib/a", "needs, all");
+                        for (const char *look = looks[i]; *look; look++) {
+                                _cleanup_(trace_freep) Trace *other = NULL;
+                                bool merge = *look < 'a';
+
+                                assert_int_equal(trace_new(&other), 0);
+                                if (*look == 'c') /* it changes between two looks */
+                                        put(t, "usr/lib/a", "needs, then"),
+                                                        look_for_needs(t, t->trace);
+                                else if (*look == 'n' || *look == 'N')
+                                        look_for_needs(t, merge ? other : t->trace);
+                                else
+                                        look_at(t, merge ? other : t->trace,
+                                                *look == 's' || *look == 'S' ? STAT : READ);
+                                assert_int_equal(trace_merge(t->trace, other), 0);
+                        }
+                        put(t, "usr/lib/a", contents[k]);
+                        assert_int_equal(trace_serialize(t->trace, &data, &size), 0);
+                        assert_int_equal(trace_deserialize(data, size, &read_back), 0);
+                        assert_int_equal(source_new(&fresh, t->path), 0);
+                        assert_int_equal(trace_check(read_back, fresh, NULL, NULL), 0);
+                        assert_int_equal(trace_check_needs(read_back, fresh, first_byte, t,
+                                                           &refreshed),
+                                         alone && contents[k][0] == 'n');
+                        /* Brought up to date, it holds for everybody. */
+                        if (alone && contents[k][0] == 'n')
+                                assert_int_equal(trace_check(read_back, fresh, NULL, NULL), 1);
+                }
+        }
+}
+
 static void test_damaged(void **state) {
         _cleanup_free_ char *data = NULL;
         Trace *trace = NULL;
@@ -339,7 +423,7 @@ int main(void) {
                 TEST(test_bind),          TEST(test_trace),          TEST(test_change_content),
                 TEST(test_change_size),   TEST(test_change_mode),    TEST(test_change_gone),
                 TEST(test_change_appears), TEST(test_change_list),   TEST(test_change_directory),
-                TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy), TEST(test_two_looks), TEST(test_read_before),           TEST(test_damaged),
+                TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy), TEST(test_two_looks), TEST(test_read_before),           TEST(test_needs), TEST(test_damaged),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -523,13 +523,14 @@ static TraceChange change_of(const TraceEntry *e, const char *path, Source *sour
 int trace_each_change(Trace *trace, Source *source,
                       int (*callback)(void *userdata, const char *path, TraceChange change),
                       void *userdata) {
-        bool refreshed, changed = false;
+        Check c = { .trace = trace, .source = source };
+        bool changed = false;
 
         for (size_t i = 0; i < trace->n; i++) {
                 const char *path = entry_path(trace, &trace->entries[i]);
                 int r;
 
-                r = check_entry(trace, &trace->entries[i], source, &refreshed);
+                r = check_entry(&c, &trace->entries[i]);
                 if (r > 0)
                         continue;
                 changed = true;

@@ -235,9 +235,23 @@ static void set_default_kernel(Manager *m, const char *kernel) {
                 image_notify(m->images[i], IMAGE_CHANGED_DEFAULT);
 }
 
-static void exchange(Manager *m, Examination *e) {
+static void set_watches(Manager *m, char **watches) {
         int r;
 
+        strv_sort(watches);
+        (void) strv_uniq(watches);
+        if (strv_equal(watches, m->watches))
+                return;
+        r = watcher_set(m->watcher, watches);
+        if (r < 0) {
+                log_warning("Changes can't be watched: %s", strerror(-r));
+                return;
+        }
+        strv_free(m->watches);
+        m->watches = strv_copy(watches);
+}
+
+static void exchange(Manager *m, Examination *e) {
         drop_unseen(m);
         kernel_states_free(m->kernels, m->n_kernels);
         m->kernels = TAKE_PTR(e->kernels);
@@ -248,9 +262,7 @@ static void exchange(Manager *m, Examination *e) {
         m->n_modules = e->n_modules;
         e->n_modules = 0;
         set_default_kernel(m, e->default_kernel ?: "");
-        r = m->watcher ? watcher_set(m->watcher, e->watches) : 0;
-        if (r < 0)
-                log_warning("Changes can't be watched: %s", strerror(-r));
+        set_watches(m, e->watches);
 }
 
 static int on_the_end(sd_event_source *source, void *userdata) {

@@ -156,17 +156,6 @@ static int set_string(char **p, const char *value, bool *changed) {
         return 0;
 }
 
-static bool strv_equal(char *const *a, char *const *b) {
-        size_t n = strv_length(a);
-
-        if (n != strv_length(b))
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (!streq(a[i], b[i]))
-                        return false;
-        return true;
-}
-
 static int take_reasons(Image *image, json_t *array) {
         _cleanup_strv_free_ char **l = NULL;
         json_t *value;

@@ -149,20 +149,11 @@ Job *job_free(Job *job) {
         return NULL;
 }
 
-static bool settings_equal(char *const *a, char *const *b) {
-        if (strv_length(a) != strv_length(b))
-                return false;
-        for (; a && *a; a++, b++)
-                if (!streq(*a, *b))
-                        return false;
-        return true;
-}
-
 bool job_is_equal(const Job *job, const JobRequest *q) {
         return job->type == q->type && streq(job->kernel, q->kernel ?: "") &&
                streq(job->profile, q->profile ?: "") &&
                streq_ptr(job->kernel_dir, q->kernel_dir) && streq_ptr(job->output, q->output) &&
-               settings_equal(job->settings, q->settings) && job->best == q->best &&
+               strv_equal(job->settings, q->settings) && job->best == q->best &&
                job->detached == q->detached &&
                /* What runs already was not told to build in any case; what waits can be. */
                (job->force || !q->force || job->state == JOB_QUEUED);

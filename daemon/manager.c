@@ -116,15 +116,6 @@ unsigned manager_count_images(const Manager *m, ImageState state) {
 
 /* ── what follows from everything ── */
 
-static bool strv_equal(char *const *a, char *const *b) {
-        if (strv_length(a) != strv_length(b))
-                return false;
-        for (; a && *a; a++, b++)
-                if (!streq(*a, *b))
-                        return false;
-        return true;
-}
-
 static void update_safety(Manager *m) {
         _cleanup_strv_free_ char **blockers = NULL;
 
@@ -219,9 +210,12 @@ static void on_watch(void *userdata, WatchEvent event, const char *directory, co
                          "More changed than could be told; everything is looked at");
                 break;
         case WATCH_RESTARTED:
-                log_full(LOG_WARNING, MESSAGE_ID_WATCHER_DIED, NULL,
-                         "initrdd-watch ended, and was started again; everything is looked at");
+                log_debug("Everything is looked at, since it is watched anew");
                 break;
+        case WATCH_READY:
+                /* What happened in a directory between the look and the watch was not told. */
+                manager_look(m);
+                return;
         case WATCH_LIMIT:
                 log_full(LOG_WARNING, MESSAGE_ID_WATCH_LIMIT, NULL,
                          "The kernel has no watches left (fs.inotify.max_user_watches); "
@@ -457,6 +451,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->idle_source);
         sd_event_source_disable_unref(m->save_source);
         strv_free(m->reboot_blockers);
+        strv_free(m->watches);
         free(m->booted_kernel);
         free(m->default_kernel);
         free(m->last_result);

@@ -103,6 +103,7 @@ typedef struct Manager {
         bool found_at_start; /* what the first look found is built "at boot" */
         char *look_failure; /* why the last look found nothing, or NULL */
         Watcher *watcher;
+        char **watches; /* what it was told, sorted */
         sd_event_source *look_source; /* when to look again */
         sd_event_source *settle_source; /* when an automatic build may be due */
         sd_event_source *poll_source; /* without watches */

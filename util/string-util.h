@@ -30,6 +30,7 @@ char **strv_free(char **l); /* returns NULL */
 char **strv_copy(char *const *l);
 /* Frees all but the first `n`. */
 void strv_truncate(char **l, size_t n);
+bool strv_equal(char *const *a, char *const *b) _pure_; /* NULL is an empty one */
 bool strv_contains(char *const *l, const char *s) _pure_;
 /* Appends a copy of `s`. 0 or -ENOMEM. */
 int strv_extend(char ***l, const char *s) _must_check_;

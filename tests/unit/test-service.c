@@ -88,7 +88,8 @@ static unsigned count_requests(Service *s, const char *type) {
         "\",\"state\":\"" state "\"" more ",\"inode\":7,\"size\":1000,\"mtime\":5}\n"
 #define SERVICE                                                                                   \
         "{\"type\":\"service\",\"automatic\":true,\"pack-ahead\":true,\"settle-usec\":0,"         \
-        "\"job-timeout-usec\":300000,\"idle-recompress-usec\":0}\n"
+        "\"job-timeout-usec\":300000,\"idle-recompress-usec\":0}\n"                                  \
+        "{\"type\":\"watch\",\"path\":\"/etc\"}\n"
 #define EXAMINED "{\"type\":\"result\",\"result\":\"done\",\"default\":\"" K "\"}\n"
 #define BUILT                                                                                     \
         "{\"type\":\"result\",\"result\":\"done\",\"kernel\":\"" K                                \

@@ -6,9 +6,9 @@
  * when they are the greater part it is started anew with what is left.
  *
  * What is to be written waits in one buffer, which holds what the program hasn't been told yet and no
- * more; what comes is read a line's buffer at a time. An empty line follows each change of the set,
- * and its answer says that all before it is watched: after a death, this is the moment to say that
- * the program runs again, since what is looked at then can't change unseen.
+ * more; what comes is read a line's buffer at a time. An empty line follows new paths, and its answer
+ * says that they are watched: after a death, this is the moment to say that the program runs again,
+ * since what is looked at then can't change unseen.
  *
  * The child belongs to its event source, which kills and reaps it when it goes: that wait is for a
  * process that has been killed, and so for an instant. A timer exists only between a death and the
@@ -248,7 +248,7 @@ static int append_path(Watcher *w, const char *path) {
         return 0;
 }
 
-/* What it doesn't know yet, and an empty line, unless one is unanswered that will do. */
+/* What it doesn't know yet, and an empty line. 1 if there was any, else 0. */
 static int tell_program(Watcher *w) {
         size_t before = w->pending_size;
 
@@ -259,14 +259,13 @@ static int tell_program(Watcher *w) {
                         return -ENOMEM;
                 set_flags(e, PATH_WANTED | PATH_TOLD);
         }
-        if (w->pending_size > before || w->n_unanswered == 0) {
-                if (!GREEDY_REALLOC(w->pending, w->pending_allocated, w->pending_size + 1))
-                        return -ENOMEM;
-                w->pending[w->pending_size++] = '\n';
-                w->n_unanswered++;
-        }
+        if (w->pending_size == before)
+                return 0;
+        /* append_path() left room for it. */
+        w->pending[w->pending_size++] = '\n';
+        w->n_unanswered++;
         write_pending(w);
-        return 0;
+        return 1;
 }
 
 static int start_and_tell(Watcher *w) {
@@ -471,7 +470,7 @@ int watcher_set(Watcher *w, char *const *directories) {
         paths = old;
 
         if (w->timer)
-                return 0;
+                return 1;
         if (n_strays > SPARE_PATHS && n_strays > w->paths.n - n_strays) {
                 stop(w);
                 w->anew = true;
@@ -479,10 +478,7 @@ int watcher_set(Watcher *w, char *const *directories) {
         if (!w->child)
                 return start_and_tell(w);
         r = tell_program(w);
-        if (r < 0) {
-                /* Then from the beginning, when there is memory again. */
-                start_later(w);
-                return r;
-        }
-        return 0;
+        if (r < 0)
+                start_later(w); /* when there is memory again */
+        return r;
 }

@@ -22,8 +22,8 @@ typedef enum WatchEvent {
                       * who wants to know must poll */
         WATCH_RESTARTED, /* the program died or had to be started anew, and all is watched again: look
                           * at everything. Takes the place of WATCH_READY then */
-        WATCH_READY, /* all directories of the last watcher_set() are watched: what happened in new
-                      * ones before this was not told */
+        WATCH_READY, /* the directories that were new in watcher_set() are watched: what happened in
+                      * them before this was not told */
 } WatchEvent;
 
 /* `directory` and `name` are NULL but for WATCH_CHANGED; `name` may be "" for the directory
@@ -38,9 +38,12 @@ int watcher_new(Watcher **ret, sd_event *event, const char *program, watcher_han
 Watcher *watcher_free(Watcher *w); /* ends the program */
 DEFINE_CLEANUP_FUNC(Watcher *, watcher_free);
 
-/* All directories that are to be watched from now on, absolute paths, in any order; copied, and
- * told of as path_simplify() has them. One that does not exist is watched from when it does,
- * through its nearest existing parent. 0, -EINVAL for a path that isn't absolute or is too long, or
- * -ENOMEM; or why the program can't be started: the next call tries
- * again. */
+/*
+ * All directories that are to be watched from now on, absolute paths, in any order; copied, and told
+ * of as path_simplify() has them. One that does not exist is watched from when it does, through its
+ * nearest existing parent.
+ *
+ * 1 when some are new, and WATCH_READY follows; 0 when none is. -EINVAL for a path that isn't
+ * absolute or is too long, -ENOMEM, or why the program can't be started: the next call tries again.
+ */
 int watcher_set(Watcher *w, char *const *directories);

@@ -28,6 +28,7 @@ typedef struct Fixture {
         sd_event_source *deadline;
         Watcher *watcher;
         unsigned n[WATCH_READY + 1];
+        unsigned n_none;
         char **changed; /* PATH:NAME without the root, as they came */
         char **set_on_change; /* what the handler sets, once */
 } Fixture;
@@ -45,7 +46,7 @@ static void on_watch(void *userdata, WatchEvent event, const char *directory, co
                 if (f->set_on_change) {
                         char **set = TAKE_PTR(f->set_on_change);
 
-                        assert_int_equal(watcher_set(f->watcher, set), 0);
+                        assert_int_equal(watcher_set(f->watcher, set), 1);
                         strv_free(set);
                 }
         } else {
@@ -138,14 +139,18 @@ static void remove_tree(const Fixture *f, const char *path) {
         assert_int_equal(system(command), 0);
 }
 
-/* Sets, and waits until it is so. */
+/* Sets, and waits until it is so, and until everything was told that happened before: for that, one
+ * directory is always new. */
 static void watch_from_now(Fixture *f, const char *const *paths) {
         _cleanup_strv_free_ char **set = NULL;
         unsigned before = f->n[WATCH_READY] + f->n[WATCH_RESTARTED];
+        char name[16];
 
         for (; *paths; paths++)
                 assert_int_equal(strv_consume(&set, at(f, *paths)), 0);
-        assert_int_equal(watcher_set(f->watcher, set), 0);
+        snprintf(name, sizeof(name), "none-%u", f->n_none++);
+        assert_int_equal(strv_consume(&set, at(f, name)), 0);
+        assert_int_equal(watcher_set(f->watcher, set), 1);
         while (f->n[WATCH_READY] + f->n[WATCH_RESTARTED] == before)
                 assert_true(sd_event_run(f->event, UINT64_MAX) >= 0);
 }
@@ -318,15 +323,15 @@ static void test_smaller(void **state) {
                 make_directory(f, name);
                 assert_int_equal(strv_consume(&set, at(f, name)), 0);
         }
-        assert_int_equal(watcher_set(f->watcher, set), 0);
+        assert_int_equal(watcher_set(f->watcher, set), 1);
         run_until(f, &f->n[WATCH_READY], 1);
+        assert_int_equal(watcher_set(f->watcher, set), 0);
         pid = child_of_ours();
         touch(f, "d499/x");
         run_until_changed(f, "/d499:x");
 
         strv_truncate(set, 400);
         assert_int_equal(watcher_set(f->watcher, set), 0);
-        run_until(f, &f->n[WATCH_READY], 2);
         assert_int_equal(child_of_ours(), pid);
         forget(f);
         touch(f, "d499/y");
@@ -430,11 +435,44 @@ static void test_broken(void **state) {
                 forget(f);
                 watcher_free(f->watcher);
                 assert_int_equal(watcher_new(&f->watcher, f->event, programs[i], on_watch, f), 0);
-                assert_int_equal(watcher_set(f->watcher, set), 0);
+                assert_int_equal(watcher_set(f->watcher, set), 1);
                 run_until(f, &f->n[WATCH_LIMIT], 1);
                 assert_int_equal(f->n[WATCH_READY] + f->n[WATCH_RESTARTED], 0);
         }
         log_set_target(LOG_TARGET_AUTO);
+}
+
+/* There are three watches for what needs four: it is told once, and the rest works. */
+static void test_limit(void **state) {
+        static const char script[] = "#!/bin/sh\nexec unshare -Ur sh -c "
+                                     "'echo 3 >/proc/sys/user/max_inotify_watches && exec " WATCH
+                                     "'\n";
+        Fixture *f = *state;
+        _cleanup_free_ char *program = at(f, "limited");
+
+        if (system("unshare -Ur sh -c 'echo 3 >/proc/sys/user/max_inotify_watches' 2>/dev/null"))
+                skip();
+        assert_int_equal(file_replace_at(AT_FDCWD, program, script, strlen(script), 0755), 0);
+        watcher_free(f->watcher);
+        assert_int_equal(watcher_new(&f->watcher, f->event, program, on_watch, f), 0);
+        make_directory(f, "a");
+        make_directory(f, "b");
+        make_directory(f, "d");
+        watch_all(f, "a", "b", "c/missing", "d");
+        assert_int_equal(f->n[WATCH_LIMIT], 1);
+        watch_all(f, "a", "b", "c/missing", "d", "a/missing");
+        assert_int_equal(f->n[WATCH_LIMIT], 1);
+        touch(f, "b/x");
+        run_until_changed(f, "/b:x");
+
+        /* What makes room is used by who asks next. */
+        remove_tree(f, "a");
+        watch_all(f, "a", "b", "c/missing", "d");
+        watch_all(f, "a", "b", "c/missing", "d");
+        forget(f);
+        touch(f, "d/x");
+        run_until_changed(f, "/d:x");
+        assert_int_equal(f->n[WATCH_RESTARTED], 0);
 }
 
 /* The program has nothing of ours but the ends of two pipes, and its own descriptor isn't for
@@ -527,6 +565,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_two_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_smaller, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_storm, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_limit, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),

@@ -8,6 +8,7 @@ In this order, each stage going on when the one before failed, as far as it can:
     unit, fuzz, lint, …    the tests that meson knows, of the gcc build
     unit-sanitize, …       unit and fuzz again with AddressSanitizer and UBSan
     engine                 programs tests/engine/test-*: image builds, the client without a bus
+    bus                    programs tests/bus/test-*: the service on a bus of its own
     system                 programs tests/system/test-*: the service as it is installed
     boot                   tests/boot: images started in QEMU
 
@@ -33,7 +34,7 @@ sys.path.insert(0, LIBRARY)
 import report
 
 # Of one program, by its suite.
-TIMEOUTS = {"engine": 900, "system": 1800}
+TIMEOUTS = {"engine": 900, "bus": 1200, "system": 1800}
 # All of what can be installed is, for the tests to look at.
 INSTALLED = "-Dkernel-hooks=debian,kernel-install,pacman"
 BOOT_TIMEOUT = 1800

@@ -212,8 +212,7 @@ def with_packages(system, packages):
             os.unlink(path)
 
     made_from = cache.key(TREE_RECIPE, os.path.dirname(tree_base), *packages)
-    return os.path.join(cache.get("-".join(("packages", system) + tuple(packages)), made_from, make),
-                        "tree")
+    return os.path.join(cache.get("packages-" + system, made_from, make), "tree")
 
 
 def copy_linked(source, target):

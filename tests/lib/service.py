@@ -4,6 +4,7 @@ container, and for a disk to boot from."""
 
 import atexit
 import os
+import shutil
 import subprocess
 
 import cache
@@ -11,8 +12,9 @@ import debian
 import report
 from cache import run
 
-# Beside what every system of the tests has: who answers for users, and what kernels' packages call.
-PACKAGES = ("polkitd", "linux-base")
+# Beside what every system of the tests has: who answers for users, what kernels' packages call, and
+# the libraries of ours.
+PACKAGES = ("polkitd", "linux-base", "libinotifytools0", "libjansson4", "libxxhash0")
 DIRECTORY = "usr/lib/initrdd"
 
 _scratch = None
@@ -86,3 +88,106 @@ def in_root(root, *command, env=None, input=None):
                           env={"PATH": PATH, "LC_ALL": "C.UTF-8", **(env or {})})
     return done.returncode, done.stdout, done.stderr
 
+
+
+# A program that a booted system runs, and then powers off: each step leaves what it printed and its
+# exit status in /test/NAME.{out,status}, for the test to look at afterwards.
+STEPS = """#!/bin/bash
+exec </dev/null
+step() {
+        local name=$1
+        shift
+        echo "step $name" >>/test/steps
+        "$@" >"/test/$name.out" 2>&1
+        echo $? >"/test/$name.status"
+}
+nobody() {
+        setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+}
+# Until a command says a word: await SECONDS WORD COMMAND…
+await() {
+        local end=$((SECONDS + $1)) word=$2
+        shift 2
+        until "$@" | grep -q -- "$word"; do
+                [ $SECONDS -lt $end ] || return 1
+                sleep 0.2
+        done
+        "$@"
+}
+get() {
+        busctl --json=short get-property org.initrdd1 "$@"
+}
+"""
+UNIT = """[Unit]
+Description=The test
+After=dbus.socket systemd-user-sessions.service
+[Service]
+Type=oneshot
+ExecStart=/test/run
+TimeoutStartSec=15min
+ExecStopPost=systemctl poweroff --no-block
+"""
+
+
+def copy(name, source):
+    """A whole copy, for a system that is going to be started: it writes to its files."""
+    path = os.path.join(scratch(), name)
+    run("cp", "-a", "--reflink=auto", "--", source, path)
+    return path
+
+
+def add_steps(root, script):
+    """Has the system run a script when it is up."""
+    os.makedirs(os.path.join(root, "test"))
+    write(root, "/test/run", STEPS + script, 0o755)
+    write(root, "/etc/systemd/system/test.service", UNIT)
+    link = os.path.join(root, "etc/systemd/system/multi-user.target.wants/test.service")
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    os.symlink("../test.service", link)
+
+
+class Steps:
+    """What a system left in /test: steps["NAME"] is (status, output); a step that did not come is a
+    failure."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def __getitem__(self, name):
+        status = os.path.join(self.directory, name + ".status")
+        assert os.path.exists(status), "step %s never ended" % name
+        with open(status, encoding="utf-8") as stream:
+            code = int(stream.read())
+        with open(os.path.join(self.directory, name + ".out"), encoding="utf-8",
+                  errors="replace") as stream:
+            return code, stream.read()
+
+    def good(self, name):
+        """What a step printed that ended well."""
+        status, output = self[name]
+        assert status == 0, "%s: status %d: %s" % (name, status, output)
+        return output
+
+
+def container(root, log, timeout=300):
+    """Boots a system with systemd-nspawn and waits for its end."""
+    if not shutil.which("systemd-nspawn"):
+        report.skip("there is no systemd-nspawn")
+    with open(log, "w", encoding="utf-8") as stream:
+        process = subprocess.Popen(
+            ["systemd-nspawn", "--quiet", "--directory=" + root, "--register=no", "--keep-unit",
+             "--private-network", "--boot", "systemd.journald.forward_to_console=0"],
+            stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
+        try:
+            process.wait(timeout)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    with open(log, encoding="utf-8", errors="replace") as stream:
+        text = stream.read()
+    if not os.path.exists(os.path.join(root, "test/steps")):
+        if process.returncode != 0:
+            report.skip("systemd-nspawn does not run here: %s" % (text.strip().splitlines() or [""])[-1])
+        raise AssertionError("the system did not come up:\n" + "\n".join(text.splitlines()[-30:]))
+    return Steps(os.path.join(root, "test"))

@@ -11,11 +11,10 @@
  */
 
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "open-in-root.h"
 #include "package-manager.h"
 
 static const struct {
@@ -27,23 +26,12 @@ static const struct {
         { "var/lib/pacman/db.lck", "pacman", true },
 };
 
-/* Without waiting for the writer of a FIFO that somebody put there. */
-static int open_in_root(int root_fd, const char *path) {
-        const struct open_how how = {
-                .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-        };
-        int fd;
-
-        fd = (int) syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-        return fd < 0 ? -errno : fd;
-}
-
 static int is_held(int root_fd, const char *path, bool mere_presence) {
         struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
         _cleanup_close_ int fd = -EBADF;
 
-        fd = open_in_root(root_fd, path);
+        /* Without waiting for the writer of a FIFO that somebody put there. */
+        fd = open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
         if (fd == -ENOENT || fd == -ENOTDIR)
                 return 0;
         if (fd < 0)

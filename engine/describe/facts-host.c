@@ -14,37 +14,27 @@
  * most. Volumes are reached from what is mounted and by no other way: a server with ten thousand
  * logical volumes has the facts of one.
  *
- * Everything is opened beneath one directory, with openat2(2) and RESOLVE_IN_ROOT. That is "/" for
+ * Everything is opened beneath one directory, with open_in_root(). That is "/" for
  * the running system; tests, and reports of what went wrong elsewhere, use a recorded tree.
  */
 
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "facts-host.h"
 #include "fd-util.h"
+#include "open-in-root.h"
 #include "string-util.h"
 
 /* Files of /proc and /etc; the largest is the cpuinfo of a machine with many processors. */
 #define HOST_FILE_MAX (16 * 1024 * 1024)
 
 int host_open(const Host *h, const char *path, int flags) {
-        struct open_how how = {
-                .flags = (uint64_t) (flags | O_CLOEXEC),
-                .resolve = RESOLVE_IN_ROOT,
-        };
-        long fd;
-
-        do
-                fd = syscall(SYS_openat2, h->root_fd, path, &how, sizeof(how));
-        while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-        return fd < 0 ? -errno : (int) fd;
+        return open_in_root(h->root_fd, path, flags);
 }
 
 bool host_exists(const Host *h, const char *path) {

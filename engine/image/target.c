@@ -11,16 +11,15 @@
  */
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "image/target.h"
+#include "open-in-root.h"
 #include "path-util.h"
 #include "string-util.h"
 
@@ -52,22 +51,17 @@ Target *target_free(Target *t) {
 }
 
 static int open_directory(const char *root, const char *directory) {
-        struct open_how how = {
-                .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-        };
         _cleanup_close_ int root_fd = -EBADF;
         int fd;
 
-        if (streq(root, "/"))
+        if (streq(root, "/")) {
                 fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        else {
-                root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (root_fd < 0)
-                        return -errno;
-                fd = (int) syscall(SYS_openat2, root_fd, directory, &how, sizeof(how));
+                return fd < 0 ? -errno : fd;
         }
-        return fd < 0 ? -errno : fd;
+        root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root_fd < 0)
+                return -errno;
+        return open_in_root(root_fd, directory, O_RDONLY | O_DIRECTORY);
 }
 
 static int fail_directory(Report *report, const char *directory, int error) {

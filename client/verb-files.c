@@ -12,7 +12,7 @@
 
 #include "client.h"
 #include "image-argument.h"
-#include "image/tree.h"
+#include "image/tree-json.h"
 
 static int on_entry(void *userdata, const ImageSegment *segment, const CpioEntry *entry) {
         TreeChange change;
@@ -51,38 +51,13 @@ static void print_node(const TreeNode *node) {
         putchar('\n');
 }
 
-static const char *type_name(uint32_t mode) {
-        return S_ISDIR(mode)   ? "directory"
-               : S_ISLNK(mode) ? "symlink"
-               : S_ISREG(mode) ? "file"
-                               : "node";
-}
-
-static json_t *node_json(const TreeNode *node) {
-        const TreeFile *f = node->file;
-        json_t *object;
-        char mode[8];
-
-        snprintf(mode, sizeof(mode), "%04o", f->mode & 07777);
-        object = json_pack("{s:o, s:s, s:s, s:i, s:i, s:I, s:i, s:i}", "path",
-                           json_path(node->path), "type", type_name(f->mode), "mode", mode, "uid",
-                           (int) f->uid, "gid", (int) f->gid, "size", (json_int_t) f->size,
-                           "segment", (int) node->segment, "entries", (int) node->n_made);
-        if (object && f->target)
-                json_object_set_new(object, "target", json_path(f->target));
-        if (object && (S_ISCHR(f->mode) || S_ISBLK(f->mode)))
-                json_object_set_new(object, "device",
-                                    json_pack("[i, i]", (int) f->rdev_major, (int) f->rdev_minor));
-        return object;
-}
-
 /* An object at a time: all of them together would be larger than the tree. */
 static int print_all_json(const Tree *tree) {
         bool pretty = arg_json == JSON_MODE_PRETTY, first = true;
 
         fputs(pretty ? "{\n  \"files\": [" : "{\"files\":[", stdout);
         TREE_FOREACH(node, tree) {
-                json_t *object = node->n_made > 0 ? node_json(node) : NULL;
+                json_t *object = node->n_made > 0 ? tree_node_json(node) : NULL;
 
                 if (node->n_made == 0)
                         continue;

@@ -61,8 +61,7 @@ static void take_entry(Listing *l, json_t *report) {
         _cleanup_free_ char *text = NULL, *line = NULL;
         int r;
 
-        (void) json_object_del(report, "type");
-        text = json_dumps(report, JSON_COMPACT);
+        text = json_dumps(json_object_get(report, "entry"), JSON_COMPACT);
         if (!text || str_printf(&line, "%s\n", text) < 0) {
                 fail(l, "BuildFailed", "Out of memory");
                 return;

@@ -23,9 +23,11 @@ static const struct {
         int (*run)(const json_t *request, Report *report);
 } works[] = {
         { JOB_TYPE_BUILD, run_build },
+        { JOB_TYPE_CONTENTS, run_contents },
         { JOB_TYPE_EXAMINE, run_examine },
         { JOB_TYPE_RECOMPRESS, run_recompress },
         { JOB_TYPE_REMOVE, run_remove },
+        { JOB_TYPE_VERIFY, run_verify },
 };
 
 static int run(const json_t *request, Report *report) {

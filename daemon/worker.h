@@ -33,6 +33,8 @@ uint64_t now_usec(void);
 
 /* What the types of requests do. Each sends its result, and returns the exit status. */
 int run_build(const json_t *request, Report *report);
+int run_contents(const json_t *request, Report *report);
 int run_examine(const json_t *request, Report *report);
 int run_recompress(const json_t *request, Report *report);
 int run_remove(const json_t *request, Report *report);
+int run_verify(const json_t *request, Report *report);

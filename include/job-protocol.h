@@ -7,19 +7,21 @@
  * it, and reads JSON objects, one a line, from its standard output until it ends. Standard error is
  * for what should not happen. A worker that ends without a result has failed.
  *
- * Requests; absent keys have their default. Of all of them:
+ * Requests. Absent keys have their default; a key that no type has, or a value of another JSON type,
+ * is InvalidArgument. Paths are absolute and of the running system. Of all of them:
  *   "type"        see below
  *   "root"        directory; "/"
  *   "data-dir"    our own data, for a root that has none
  *   "store"       directory
- *   "idle"        true: at idle priority, for what nobody waits for
+ *   "idle"        true: at idle CPU and I/O priority, for what nobody waits for
  *
  * "build" makes an image, and
  * "prepare" packs what it would be made of, so that a build soon afterwards finds it in the store;
- *               of a kernel that is still being unpacked, too: depmod need not have run:
+ *               of a kernel that is still being unpacked, too: depmod need not have run (it is then
+ *               started, in a directory of its own below the store):
  *   "kernel"      version; "kernel-dir" a directory that is not below /lib/modules
  *   "profile"     "default"
- *   "output"      path of the running system
+ *   "output"      where the image goes, if not where the profile says
  *   "facts"       file
  *   "settings"    ["KEY=VALUE", …] on top of the profile
  *   "force"       true: also when nothing changed
@@ -29,50 +31,73 @@
  *
  * "recompress" packs what images are made of at their idle level.
  *
- * "examine" looks at every kernel and every image that there should be, and changes nothing:
+ * "examine" looks at every kernel and every image that there should be. It changes nothing (but
+ * may bring a trace in the store up to date), and makes no store:
  *   "known"       [{"kernel", "profile", "path", "inode", "size", "mtime"}]: images that were once
- *                 installed, as their results had it; those whose kernel is gone are told of, too
+ *                 installed, as their results had it. Those of them that no profile makes any more,
+ *                 since their kernel or the profile is gone, are told of, too; and one whose record
+ *                 is gone with the store is still ours. A file is the known one if size and time
+ *                 are the same
  *
- * "verify" looks at all of an image as `initrdctl verify` does, against its kernel:
- *   "kernel", "path"
+ * "verify" looks at all of an image as `initrdctl verify` does:
+ *   "path"; "kernel" the one that it must be for, if it says of itself which it is for
  * "contents" lists an image: "path"
- * "remove" removes an image, its previous one and its record: "kernel", "profile", "path"
+ * "remove" removes an image, its previous one, what an interrupted build left beside it, and its
+ * record: "kernel", "profile", "path". A path below "root" is resolved beneath it. Neither the
+ * kernel nor the store nor the record need be there
  *
  * Reports:
  *   {"type": "progress", "stage": "pack", "percent": 42, "what": "systemd"}
  *   {"type": "warning", "path": …, "line": …, "message": …}        path and line may be absent
- *   {"type": "digest", "digest": HEX}     SHA-256 of the image that was just built
+ *   {"type": "digest", "digest": HEX}     SHA-256 of the very file that the result tells of; absent
+ *               if that is gone already. Behind the result, which need not wait for it
  *   {"type": "result", "result": "done", …}                        the last one but "digest"
  * of "examine":
  *   {"type": "kernel", "kernel": VERSION, "state": "ready", "reason": SENTENCE, "image": PATH}
  *               states: "ready"; "unpacking" (its package isn't configured yet, or depmod hasn't
  *               run since it changed); "incomplete" (no modules.dep, and nobody at work that could
- *               be seen). "image" is the vmlinuz, absent if none was found
+ *               be seen). No "reason" for one that is ready. "image" is the vmlinuz, absent if none
+ *               was found
  *   {"type": "image", "kernel", "profile", "path", "state", "reasons": [SENTENCE, …],
  *    "kernel-changed": BOOL, "inode", "size", "mtime" (ns), "packed-hard": BOOL,
  *    "description": OBJECT}
- *               states: "current", "stale", "missing", "incomplete", "foreign", "orphaned".
- *               "kernel-changed": the drivers of the kernel are others than those that the image
- *               was made of. "packed-hard": recompress would find nothing in it. "description" is
- *               /.initrdd/image.json of the image, absent where there is none or it can't be read
+ *               states: "current"; "stale"; "missing"; "incomplete" (it can't be built: the kernel
+ *               or what the root needs isn't whole); "foreign" (another program made it);
+ *               "orphaned" (known, and no profile makes it any more). All but "current" have
+ *               reasons. "kernel-changed": the drivers of the kernel are others than those that the
+ *               image was made of. "packed-hard": recompress would find nothing in it.
+ *               "description" is /.initrdd/image.json of the image: of current and stale ones,
+ *               where it can be read. Without a file there is no "inode", "size", "mtime"
  *   {"type": "module", "name", "description", "path", "needed": [TAG, …]}
- *   {"type": "watch", "path": DIRECTORY}  of the running system: where a change may matter
+ *               "needed" is ["*"] for one that is part of every image
+ *   {"type": "watch", "path": DIRECTORY}  where a change may matter; it need not exist
  *   {"type": "service", …}                the keys of [Service], as initrdd.conf(5) has them, each
  *               with its value or default: "automatic" BOOL, "pack-ahead" BOOL, "settle-usec",
  *               "job-timeout-usec", "idle-recompress-usec" (0: never)
  * of "verify":
- *   {"type": "finding", "severity", "message", …}   as `initrdctl verify --json` has them
+ *   {"type": "finding", "severity": "error", "path": …, "message": …}   path, of a file in the
+ *               image, may be absent
  * of "contents":
- *   {"type": "entry", …}                            as `initrdctl files --json` has them
+ *   {"type": "entry", "entry": OBJECT}    as `initrdctl files --json` has them
  *
- * A result is "done", "unchanged" or "failed". For a build the first two have "kernel", "profile",
- * "path", "inode", "size" (bytes), "mtime" (ns), "files", "drivers", "fragments", "packed" (names
- * of those that had to be packed), "left-out" (sentences: modules that a generic image does
- * without), "description" (as above), "usec"; for "prepare" "kernel", "profile", "packed", "usec";
- * for "examine" "default": the kernel that boots next, as far as can be told, or absent; for
- * "recompress" "fragments"; for "verify" "errors" and "warnings", how many. "failed" has
- * "error": {"kind": "NoSpace", "stage": "install", "path": …, "line": …, "message": …}, with the
- * kinds of initrdd-failure.h.
+ * A result is "done", "unchanged" or "failed". Beside that it has
+ *   build      "kernel", "profile", "path", "inode", "size" (bytes), "mtime" (ns), "files",
+ *              "drivers", "fragments", "packed" (names of those that had to be packed), "left-out"
+ *              (sentences: modules that a generic image does without), "description" (as above),
+ *              "usec"
+ *   prepare    "kernel", "profile", "packed", "usec"; "unchanged" when nothing had to be packed
+ *   recompress "fragments", how many; "unchanged" when there were none
+ *   examine    "default": the kernel that boots next, as far as can be told, or absent
+ *   verify     "path", "errors" and "warnings", how many: an image that would not boot is no failure
+ *              of the work
+ *   contents   "path", "entries", how many. Of an image that the kernel can't read to its end,
+ *              VerifyFailed after the entries up to there
+ *   remove     "kernel", "profile", "path", "removed": the paths of the files that were there.
+ *              NoSuchImage when there was nothing, no record either
+ * and "failed" has "error": {"kind": "NoSpace", "stage": "install", "path": …, "line": …,
+ * "message": …}, with the kinds of initrdd-failure.h.
+ *
+ * Texts are UTF-8; bytes of a name that aren't are written \xNN.
  *
  * The worker's exit status is that of the result, as in initrdd-failure.h.
  */

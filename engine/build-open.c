@@ -30,7 +30,9 @@ static int open_source(Build *b) {
         if (r < 0)
                 return report_fail(b->report, FAILURE_CONFIG_INVALID, r, root, 0,
                                    "The root can't be opened: %s", strerror(-r));
-        return bind_data(b);
+        r = bind_data(b);
+        source_remember(b->source, true);
+        return r;
 }
 
 static int open_profile(Build *b, const char *name) {

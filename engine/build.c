@@ -90,6 +90,7 @@ int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
                 return r;
         /* Who was there before us may have been asked for the same. */
         if (target_waited(target) && !b->options->force) {
+                source_remember(b->source, true); /* anew */
                 r = build_is_current(b, ret);
                 if (r != 0)
                         return r;

@@ -19,6 +19,12 @@ typedef struct Listing {
 
 void listing_free(void *listing);
 
+/* What was found at a path when a trace was checked. */
+typedef struct Seen {
+        int error; /* of lstat(), negative; or 0 */
+        struct stat st;
+} Seen;
+
 struct Source {
         int root_fd;
         char *root;
@@ -28,6 +34,9 @@ struct Source {
         Strmap directories; /* canonical path → struct stat */
         Strmap links; /* canonical path → target */
         Strmap listings; /* canonical path → Listing */
+        bool remembers;
+        Strmap seen; /* canonical path → Seen */
+        Strmap seen_links; /* canonical path → target, or NULL when it is none */
 };
 
 /* The descriptor and the path below it that stand for a canonical path. `ret_name` is borrowed
@@ -36,6 +45,11 @@ void source_at(const Source *source, const char *canonical, int *ret_fd, const c
 
 /* lstat() of a canonical path, with the directories that a bind invents. 0 or negative errno. */
 int source_lstat(const Source *source, const char *canonical, struct stat *ret);
+
+/* For who checks traces: the same, and the target of a link (borrowed, until the next call; NULL where
+ * no link is), each asked for once if the Source remembers. */
+int source_see(Source *source, const char *canonical, struct stat *ret);
+int source_see_link(Source *source, const char *canonical, const char **ret);
 
 /* source_list() of a canonical path, untraced; the stat is from before the names were read. */
 int source_list_canonical(const Source *source, const char *canonical, const char *pattern,

@@ -38,6 +38,8 @@ Source *source_free(Source *source) {
         strmap_done(&source->directories);
         strmap_done(&source->links);
         strmap_done(&source->listings);
+        strmap_done(&source->seen);
+        strmap_done(&source->seen_links);
         safe_close(source->root_fd);
         free(source->root);
         free(source);
@@ -56,6 +58,8 @@ int source_new(Source **ret, const char *root) {
                 .directories = STRMAP_INIT(free),
                 .links = STRMAP_INIT(free),
                 .listings = STRMAP_INIT(listing_free),
+                .seen = STRMAP_INIT(free),
+                .seen_links = STRMAP_INIT(free),
         };
 
         source->root = realpath(root, NULL);
@@ -68,6 +72,12 @@ int source_new(Source **ret, const char *root) {
 
         *ret = TAKE_PTR(source);
         return 0;
+}
+
+void source_remember(Source *source, bool on) {
+        source->remembers = on;
+        strmap_done(&source->seen);
+        strmap_done(&source->seen_links);
 }
 
 bool source_is_host(const Source *source) {
@@ -123,6 +133,59 @@ int source_lstat(const Source *source, const char *canonical, struct stat *ret) 
                 return 0;
         }
         return -errno;
+}
+
+int source_see(Source *source, const char *canonical, struct stat *ret) {
+        Seen *seen = source->remembers ? strmap_get(&source->seen, canonical) : NULL;
+        int r;
+
+        if (seen) {
+                *ret = seen->st;
+                return seen->error;
+        }
+        r = source_lstat(source, canonical, ret);
+        if (!source->remembers)
+                return r;
+        seen = malloc(sizeof(Seen));
+        if (!seen)
+                return -ENOMEM;
+        *seen = (Seen) { .error = r };
+        if (r >= 0)
+                seen->st = *ret;
+        if (strmap_put(&source->seen, canonical, seen) < 0) {
+                free(seen);
+                return -ENOMEM;
+        }
+        return r;
+}
+
+int source_see_link(Source *source, const char *canonical, const char **ret) {
+        _cleanup_free_ char *copy = NULL;
+        char target[PATH_MAX];
+        const char *name;
+        ssize_t n;
+        int fd, r;
+
+        if (!source->remembers)
+                strmap_done(&source->seen_links);
+        if (strmap_contains(&source->seen_links, canonical)) {
+                *ret = strmap_get(&source->seen_links, canonical);
+                return 0;
+        }
+        source_at(source, canonical, &fd, &name);
+        n = readlinkat(fd, name, target, sizeof(target) - 1);
+        if (n < 0 && errno != ENOENT && errno != EINVAL && errno != ENOTDIR)
+                return -errno;
+        if (n >= 0) {
+                copy = strndup(target, (size_t) n);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        r = strmap_put(&source->seen_links, canonical, copy);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(copy);
+        return 0;
 }
 
 /* The same without openat2(): a directory at a time, links refused at each step. */
@@ -255,8 +318,8 @@ static int trace_end(Trace *trace, const char *path, const struct stat *st) {
 static int trace_passed(const Source *source, Trace *trace, const char *path,
                         const struct stat *st) {
         return trace && !source->host && S_ISDIR(st->st_mode)
-                       ? trace_add_directory(trace, path, st)
-                       : 0;
+                               ? trace_add_directory(trace, path, st)
+                               : 0;
 }
 
 /* A walk in progress: `done` is canonical and a directory, `todo` what is left, relative. */
@@ -451,6 +514,7 @@ int source_bind(Source *source, const char *at, const char *directory) {
         strmap_done(&source->directories);
         strmap_done(&source->links);
         strmap_done(&source->listings);
+        source_remember(source, source->remembers);
         return 0;
 }
 

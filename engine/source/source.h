@@ -37,6 +37,11 @@ bool source_is_host(const Source *source) _pure_;
 /* The path that source_new() was given, resolved. */
 const char *source_root(const Source *source) _pure_;
 
+/* Whether traces are checked against one moment: what a path was when it was first asked for in such a
+ * check it stays, until this is called again. A thousand files are in the traces of a build three times
+ * over. Off at first. */
+void source_remember(Source *source, bool on);
+
 /* A symbolic link that was followed on the way to a file. */
 typedef struct SourceLink {
         char *path; /* canonical, of the link itself */

@@ -384,7 +384,7 @@ static int check_file(Check *c, TraceEntry *e, const char *path) {
         struct stat st;
         int r;
 
-        r = source_lstat(c->source, path, &st);
+        r = source_see(c->source, path, &st);
         if (r == -ENOENT || r == -ENOTDIR)
                 return 0;
         if (r < 0)
@@ -414,7 +414,7 @@ static int check_list(Check *c, TraceEntry *e, const char *path, const char *pat
         struct stat st;
         int r;
 
-        r = source_lstat(c->source, path, &st);
+        r = source_see(c->source, path, &st);
         if (r >= 0 && same_stat(e, &st))
                 return 1;
         if (r >= 0)
@@ -431,17 +431,11 @@ static int check_list(Check *c, TraceEntry *e, const char *path, const char *pat
 }
 
 static int check_link(const char *path, const char *target, Source *source) {
-        char now[PATH_MAX];
-        const char *name;
-        ssize_t n;
-        int fd;
+        const char *now;
+        int r;
 
-        source_at(source, path, &fd, &name);
-        n = readlinkat(fd, name, now, sizeof(now) - 1);
-        if (n < 0)
-                return errno == ENOENT || errno == EINVAL || errno == ENOTDIR ? 0 : -errno;
-        now[n] = '\0';
-        return streq(now, target);
+        r = source_see_link(source, path, &now);
+        return r < 0 ? r : streq_ptr(now, target);
 }
 
 static int check_entry(Check *c, TraceEntry *e) {
@@ -457,12 +451,12 @@ static int check_entry(Check *c, TraceEntry *e) {
         case TRACE_LINK:
                 return check_link(path, text, c->source);
         case TRACE_DIRECTORY:
-                r = source_lstat(c->source, path, &st);
+                r = source_see(c->source, path, &st);
                 if (r < 0)
                         return r == -ENOENT || r == -ENOTDIR ? 0 : r;
                 return e->mode == st.st_mode && e->uid == st.st_uid && e->gid == st.st_gid;
         case TRACE_MISSING:
-                r = source_lstat(c->source, path, &st);
+                r = source_see(c->source, path, &st);
                 return r == -ENOENT || r == -ENOTDIR ? 1 : r < 0 ? r : 0;
         default:
                 return -EBADMSG;

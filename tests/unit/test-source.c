@@ -400,6 +400,42 @@ static void test_needs(void **state) {
         }
 }
 
+/* Who checks many traces checks them against one moment, if he wants that. */
+static void test_remember(void **state) {
+        _cleanup_strv_free_ char **names = NULL;
+        Tree *t = *state;
+
+        settle(t);
+        assert_int_equal(source_exists(t->source, t->trace, "/lib/a"), 1);
+        assert_int_equal(source_exists(t->source, t->trace, "/etc/missing"), 0);
+        assert_int_equal(source_list(t->source, t->trace, "/usr/lib", NULL, &names), 0);
+        for (unsigned change = 0; change < 3; change++) {
+                source_remember(t->source, true);
+                assert_int_equal(trace_check(t->trace, t->source, NULL, NULL), 1);
+                if (change == 0)
+                        put(t, "usr/lib/a", "another");
+                else if (change == 1)
+                        put(t, "etc/missing", "");
+                else {
+                        assert_int_equal(unlinkat(t->fd, "lib", 0), 0);
+                        assert_int_equal(symlinkat("usr", t->fd, "lib"), 0);
+                }
+                assert_int_equal(trace_check(t->trace, t->source, NULL, NULL), 1);
+                source_remember(t->source, true);
+                assert_int_equal(trace_check(t->trace, t->source, NULL, NULL), 0);
+                source_remember(t->source, false);
+                assert_int_equal(trace_check(t->trace, t->source, NULL, NULL), 0);
+                if (change == 0) { /* as it was */
+                        trace_free(t->trace);
+                        assert_int_equal(trace_new(&t->trace), 0);
+                        settle(t);
+                        assert_int_equal(source_exists(t->source, t->trace, "/lib/a"), 1);
+                        assert_int_equal(source_exists(t->source, t->trace, "/etc/missing"), 0);
+                } else if (change == 1)
+                        assert_int_equal(unlinkat(t->fd, "etc/missing", 0), 0);
+        }
+}
+
 static void test_damaged(void **state) {
         _cleanup_free_ char *data = NULL;
         Trace *trace = NULL;
@@ -423,7 +459,7 @@ int main(void) {
                 TEST(test_bind),          TEST(test_trace),          TEST(test_change_content),
                 TEST(test_change_size),   TEST(test_change_mode),    TEST(test_change_gone),
                 TEST(test_change_appears), TEST(test_change_list),   TEST(test_change_directory),
-                TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy), TEST(test_two_looks), TEST(test_read_before),           TEST(test_needs), TEST(test_damaged),
+                TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy), TEST(test_two_looks), TEST(test_read_before),           TEST(test_needs), TEST(test_remember), TEST(test_damaged),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

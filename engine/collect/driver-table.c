@@ -17,7 +17,6 @@
  */
 
 #include <fnmatch.h>
-#include <libkmod.h>
 #include <limits.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include "collect/driver-table.h"
 #include "collect/glob.h"
 #include "collect/kernel-file.h"
+#include "collect/kmod-library.h"
 #include "decompress.h"
 #include "path-util.h"
 #include "source/trace.h"
@@ -46,6 +46,7 @@ struct DriverTable {
         Strmap builtins; /* name → Builtin */
         DriverRelations relations;
         char *directory; /* for libkmod */
+        const KmodLibrary *library;
         struct kmod_ctx *kmod;
 };
 
@@ -75,7 +76,8 @@ DriverTable *driver_table_free(DriverTable *table) {
         free(table->text);
         free(table->order_text);
         free(table->directory);
-        kmod_unref(table->kmod);
+        if (table->kmod)
+                table->library->unref(table->kmod);
         free(table);
         return NULL;
 }
@@ -345,6 +347,7 @@ static void kmod_log_nothing(void *data, int priority, const char *file, int lin
 static int open_kmod(DriverTable *table, Source *source, Report *report, const Kernel *kernel) {
         static const char *const no_config[] = { NULL };
         _cleanup_free_ char *index = NULL;
+        const char *why;
         int r;
 
         r = source_directory_path(source, kernel->directory, &table->directory);
@@ -357,12 +360,16 @@ static int open_kmod(DriverTable *table, Source *source, Report *report, const K
         if (access(index, R_OK) < 0)
                 return report_fail(report, FAILURE_BUILD_FAILED, -errno, index, 0,
                                    "The kernel's indexes can't be opened through /proc; mount it");
-        table->kmod = kmod_new(table->directory, no_config);
+        r = kmod_library(&table->library, &why);
+        if (r < 0)
+                return report_fail(report, FAILURE_BUILD_FAILED, r, NULL, 0,
+                                   "Drivers can't be chosen: %s", why);
+        table->kmod = table->library->new(table->directory, no_config);
         if (!table->kmod)
                 return -ENOMEM;
-        kmod_set_log_fn(table->kmod, kmod_log_nothing, NULL);
+        table->library->set_log_fn(table->kmod, kmod_log_nothing, NULL);
         /* Only makes look-ups faster; an index that is missing is met again there. */
-        (void) kmod_load_resources(table->kmod);
+        (void) table->library->load_resources(table->kmod);
         return 0;
 }
 
@@ -490,21 +497,22 @@ int driver_table_match_path(const DriverTable *table, const char *pattern, Drive
 }
 
 static int lookup_kmod(const DriverTable *table, const char *alias, DriverList *list) {
-        struct kmod_list *found = NULL, *i;
+        const KmodLibrary *kmod = table->library;
+        struct kmod_list *found = NULL;
         int r;
 
-        r = kmod_module_new_from_lookup(table->kmod, alias, &found);
+        r = kmod->module_new_from_lookup(table->kmod, alias, &found);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
         r = 0;
-        kmod_list_foreach(i, found) {
-                struct kmod_module *module = kmod_module_get_module(i);
+        for (struct kmod_list *i = found; i; i = kmod->list_next(found, i)) {
+                struct kmod_module *module = kmod->module_get_module(i);
 
                 if (r >= 0)
-                        r = driver_table_match_name(table, kmod_module_get_name(module), list);
-                kmod_module_unref(module);
+                        r = driver_table_match_name(table, kmod->module_get_name(module), list);
+                kmod->module_unref(module);
         }
-        kmod_module_unref_list(found);
+        kmod->module_unref_list(found);
         return r;
 }
 

@@ -26,7 +26,7 @@ HOUSE = {
     'util/string-util.c': ['"macro.h"', '"initrdd-failure.h"', '<string.h>'],
     'engine/report.h': ['"initrdd-failure.h"', '"macro.h"'],
     'engine/report.c': ['"report.h"'],
-    'engine/failure.c': ['"initrdd-failure.h"'],
+    'util/failure.c': ['"initrdd-failure.h"'],
     'engine/source/source.h': ['"macro.h"', '"report.h"'],
     'engine/describe/facts.h': ['"source/source.h"'],
     'engine/describe/facts.c': ['"facts.h"', '"describe/facts.h"'],

@@ -291,7 +291,6 @@ static void drop_empty(Fragments *fs) {
         fs->n = n;
 }
 
-/* The order of the image: first what the kernel reads early, then what any kernel shares. */
 static void order_by_scope(Fragments *fs) {
         for (size_t i = 1; i < fs->n; i++)
                 for (size_t k = i; k > 0; k--) {

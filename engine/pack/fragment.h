@@ -16,10 +16,11 @@
 #include "pack/store.h"
 #include "report.h"
 
+/* In the order of the image: what seldom changes is written while what does is packed. */
 typedef enum Scope {
         SCOPE_EARLY, /* read by the kernel before it unpacks anything; never compressed */
-        SCOPE_SHARED, /* the same for every kernel ("user") */
         SCOPE_KERNEL, /* drivers and firmware of one kernel */
+        SCOPE_SHARED, /* the same for every kernel ("user") */
         SCOPE_HOST, /* this machine's or this admin's own: small and volatile */
         _SCOPE_MAX,
         _SCOPE_INVALID = -EINVAL,

@@ -618,7 +618,8 @@ int source_directory_path(Source *source, const char *directory, char **ret) {
         if (r < 0)
                 return r;
 
-        /* A descriptor for it that lives as long as the Source: a bind onto itself. */
+        /* A descriptor for it that lives as long as the Source: a bind onto itself, which comes before
+         * those that are there, so that what they show below it stays. */
         source_at(source, canonical, &dir_fd, &name);
         fd = source_open_beneath(dir_fd, name, O_PATH | O_DIRECTORY);
         if (fd < 0)
@@ -628,9 +629,8 @@ int source_directory_path(Source *source, const char *directory, char **ret) {
         r = str_printf(ret, "/proc/self/fd/%d", fd);
         if (r < 0)
                 return r;
-        source->binds[source->n_binds++] = (Bind) {
-                .at = TAKE_PTR(canonical),
-                .fd = TAKE_FD(fd),
-        };
+        memmove(source->binds + 1, source->binds, source->n_binds * sizeof(Bind));
+        source->binds[0] = (Bind) { .at = TAKE_PTR(canonical), .fd = TAKE_FD(fd) };
+        source->n_binds++;
         return 0;
 }

@@ -175,6 +175,13 @@ static void test_bind(void **state) {
         assert_non_null(startswith(direct, "/proc/self/fd/"));
         assert_int_equal(access(direct, F_OK), 0);
         close(fd);
+
+        /* What is bound below it stays, whoever asks for the path. */
+        assert_int_equal(source_bind(t->source, "/lib/modules/6.1/kernel", other), 0);
+        free(direct);
+        assert_int_equal(source_directory_path(t->source, "/lib/modules/6.1", &direct), 0);
+        assert_int_equal(source_exists(t->source, t->trace, "/lib/modules/6.1/kernel/modules.dep"),
+                         1);
         nftw(other, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 

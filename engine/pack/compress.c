@@ -49,10 +49,10 @@ static const struct {
 } decoders[_DECODER_MAX] = {
         [DECODER_CPIO] = { "cpio", NULL, { '0', '7' }, NULL },
         [DECODER_GZIP] = { "gzip", "RD_GZIP", { 0x1f, 0x8b }, gzip_decode },
-        [DECODER_BZIP2] = { "bzip2", "RD_BZIP2", { 0x42, 0x5a }, NULL },
+        [DECODER_BZIP2] = { "bzip2", "RD_BZIP2", { 0x42, 0x5a }, bzip2_decode },
         [DECODER_LZMA] = { "lzma", "RD_LZMA", { 0x5d, 0x00 }, lzma_decode },
         [DECODER_XZ] = { "xz", "RD_XZ", { 0xfd, 0x37 }, xz_decode },
-        [DECODER_LZO] = { "lzo", "RD_LZO", { 0x89, 0x4c }, NULL },
+        [DECODER_LZO] = { "lzo", "RD_LZO", { 0x89, 0x4c }, lzo_decode },
         [DECODER_LZ4] = { "lz4", "RD_LZ4", { 0x02, 0x21 }, lz4_decode },
         [DECODER_ZSTD] = { "zstd", "RD_ZSTD", { 0x28, 0xb5 }, zstd_decode },
 };

@@ -32,6 +32,12 @@ int lz4_compress(int level, const void *data, size_t size, char **ret, size_t *r
 int lz4_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
                size_t *ret_consumed);
 
+int bzip2_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
+                 size_t *ret_consumed);
+
+int lzo_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
+               size_t *ret_consumed);
+
 /* Gives a result buffer its final size; what is cut off goes back to the system. */
 static inline char *shrink_result(char *buffer, size_t size) {
         char *p = realloc(buffer, size > 0 ? size : 1);

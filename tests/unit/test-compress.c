@@ -255,6 +255,10 @@ static void test_detect(void **state) {
 #define LZ4_MAGIC "\x02\x21\x4c\x18"
 #define RAW_BLOCK "\x09\0\0x" /* zstd: the last block, raw, one byte */
 
+/* Magic, version, flags, mode, time, no name, no sum. */
+#define LZO_HEADER(flags)                                                                         \
+        "\x89LZO\0\r\n\x1a\n" "\x10\x40\x20\xa0\x09\x40\1\5" flags "\0\0\0\0\0\0\0\0\0\0\0\0" "\0" "\0\0\0\0"
+
 /* By hand: what the kernel refuses, what is broken, what is cut short. */
 static void test_decode_errors(void **state) {
         static const struct {
@@ -303,8 +307,26 @@ static void test_decode_errors(void **state) {
                   -EOPNOTSUPP },
                 { DECODER_LZMA, "\xff\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0", 18, -EBADMSG },
                 { DECODER_CPIO, "070701", 6, -EOPNOTSUPP },
-                { DECODER_BZIP2, "BZh9", 4, -EOPNOTSUPP },
-                { DECODER_LZO, "\x89LZO", 4, -EOPNOTSUPP },
+                { DECODER_BZIP2, "BZh9", 4, -ENODATA },
+                { DECODER_BZIP2, "BZh01AY&SY", 10, -EBADMSG }, /* the size of its blocks */
+                { DECODER_BZIP2, "BZh9abcdef", 10, -EBADMSG },
+                /* Nothing in it. */
+                { DECODER_BZIP2, "BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", 14, 0 },
+                { DECODER_LZO, "\x89LZO", 4, -ENODATA },
+                { DECODER_LZO, "\x89LZO\0\r\n\x1a\0", 9, -EBADMSG },
+                { DECODER_LZO, LZO_HEADER("\0\0\0\1") "\0\0\0\0", 42, 0 },
+                { DECODER_LZO, LZO_HEADER("\0\0\0\1") "\0\0\0\1\0\0\0\1\0\x79\0\x79x\0\0\0\0",
+                  55, 0 },
+                { DECODER_LZO, LZO_HEADER("\0\0\0\1") "\0\0\0\1\0\0\0\1\0\x79\0\x78x\0\0\0\0",
+                  55, -EBADMSG }, /* sum */
+                { DECODER_LZO, LZO_HEADER("\0\0\0\1") "\0\0\0\1\0\0\0\1\0\x79\0\x79x", 51,
+                  -ENODATA },
+                { DECODER_LZO, LZO_HEADER("\0\0\0\1") "\0\0\0\1\0\0\0\2\0\x79\0\x79xx", 52,
+                  -EBADMSG }, /* larger than what it makes */
+                { DECODER_LZO, LZO_HEADER("\0\0\0\1") "\0\4\0\1\0\0\0\2\0\x79\0\x79xx", 52,
+                  -EBADMSG }, /* a block of more than 256 KiB */
+                { DECODER_LZO, LZO_HEADER("\0\0\0\0") "\0\0\0\0", 42, -EOPNOTSUPP }, /* no sum */
+                { DECODER_LZO, LZO_HEADER("\0\0\0\3") "\0\0\0\0", 42, -EOPNOTSUPP }, /* two */
                 { _DECODER_INVALID, "x", 1, -EOPNOTSUPP },
         };
 

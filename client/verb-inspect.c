@@ -99,7 +99,52 @@ static int show_directories(const Inspection *i) {
         return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
 }
 
-static int show(const Inspection *i, const char *path, uint64_t size) {
+/* The value of a line KEY=VALUE, without its quotes. */
+static char *os_release_value(const UkiSection *section, const char *key) {
+        _cleanup_free_ char *text =
+                        section->data ? bytes_to_string(section->data, section->size) : NULL;
+        _cleanup_strv_free_ char **lines = NULL;
+
+        if (!text || strv_split(&lines, text, "\n") < 0)
+                return NULL;
+        STRV_FOREACH(line, lines) {
+                const char *value = startswith(*line, key);
+                size_t n;
+
+                if (!value || *value++ != '=')
+                        continue;
+                n = strlen(value);
+                if (n >= 2 && (*value == '"' || *value == '\'') && value[n - 1] == *value)
+                        return strndup(value + 1, n - 2);
+                return strdup(value);
+        }
+        return NULL;
+}
+
+/* A section that is text, up to the NUL bytes and line breaks at its end. */
+static char *section_text(const UkiSection *section) {
+        _cleanup_free_ char *text =
+                        section->data ? bytes_to_string(section->data, section->size) : NULL;
+
+        return text ? strdup(str_strip(text)) : NULL;
+}
+
+static void show_uki(const Uki *uki) {
+        _cleanup_free_ char *version = section_text(&uki->version),
+                            *command_line = section_text(&uki->command_line),
+                            *system = os_release_value(&uki->os_release, "PRETTY_NAME");
+        char size[SIZE_TEXT_MAX];
+
+        printf("     UKI: kernel %s (%s), initrd at %" PRIu64 "\n",
+               version ?: "of unknown version", size_to_text(uki->kernel.size, size),
+               uki->initrd_offset);
+        if (system)
+                printf("  System: %s\n", system);
+        if (command_line)
+                printf("Cmd line: %s\n", command_line);
+}
+
+static int show(const Inspection *i, const char *path, uint64_t size, const Uki *uki) {
         _cleanup_free_ char *kernels = strv_join(i->kernels, " "),
                             *modules = strv_join(i->modules, " ");
         char packed[SIZE_TEXT_MAX], unpacked[SIZE_TEXT_MAX];
@@ -107,6 +152,8 @@ static int show(const Inspection *i, const char *path, uint64_t size) {
         int status;
 
         printf("   Image: %s (%s)\n", path, size_to_text(size, packed));
+        if (uki)
+                show_uki(uki);
         printf(" Made by: %s%s%s\n", i->tool ?: "can't be told", d ? " " : "",
                d ? d->version : "");
         printf("  Kernel: %s\n", d                     ? d->kernel
@@ -185,12 +232,28 @@ static json_t *directories_json(const Inspection *i) {
         return array;
 }
 
-static json_t *inspection_json(const Inspection *i, const char *path, uint64_t size) {
+static json_t *uki_json(const Uki *uki) {
+        _cleanup_free_ char *version = section_text(&uki->version),
+                            *command_line = section_text(&uki->command_line),
+                            *os_release = section_text(&uki->os_release);
+        json_t *object = json_pack("{s:I, s:I}", "initrd-offset", (json_int_t) uki->initrd_offset,
+                                   "kernel-size", (json_int_t) uki->kernel.size);
+
+        set_string(object, "kernel", version);
+        set_string(object, "command-line", command_line);
+        set_string(object, "os-release", os_release);
+        return object;
+}
+
+static json_t *inspection_json(const Inspection *i, const char *path, uint64_t size,
+                               const Uki *uki) {
         json_t *object = json_object(), *segments = json_array(), *modules = json_array();
         const Described *d = i->described;
 
         set_string(object, "image", path);
         json_object_set_new(object, "size", json_integer((json_int_t) size));
+        if (uki)
+                json_object_set_new(object, "uki", uki_json(uki));
         set_string(object, "tool", i->tool);
         set_string(object, "version", d ? d->version : NULL);
         set_string(object, "kernel", d ? d->kernel : i->kernels ? i->kernels[0] : NULL);
@@ -234,7 +297,8 @@ int verb_inspect(int argc, char *argv[]) {
                 say("%s: The image can't be inspected: %s", path, strerror(-r));
                 return EXIT_STATUS_FAILED;
         }
-        status = arg_json != JSON_MODE_OFF ? give_json(inspection_json(i, path, image_size(image)))
-                                           : show(i, path, image_size(image));
+        status = arg_json != JSON_MODE_OFF ? give_json(inspection_json(i, path, image_size(image),
+                                                                       image_uki(image)))
+                                           : show(i, path, image_size(image), image_uki(image));
         return i->fault.what ? say_fault(path, &i->fault) : status;
 }

@@ -24,21 +24,36 @@
 #include "image/read.h"
 #include "string-util.h"
 
+/* Pages of the file that were read are given back each time that so much was made of them. */
+#define FORGET_SIZE (UINT64_C(4) << 20)
+
 struct Image {
         const uint8_t *data;
         uint64_t size;
-        bool mapped;
+        void *map; /* NULL: the bytes are borrowed */
+        size_t map_size;
+        Uki uki; /* without an initrd: it is none */
 };
 
 /* One segment on its way. */
 typedef struct Reading {
+        const Image *image;
         const ImageHandlers *handlers;
         void *userdata;
         ImageSegment *segment;
         CpioReader *cpio;
         uint64_t trailer; /* where one stands, in the archive */
         int handler_error; /* of a handler, or of memory: nothing that is wrong with the image */
+        uint64_t since_forgotten;
 } Reading;
+
+/* Of a program that is damaged nothing is taken: what it is shows when it is read. */
+static void find_initrd(Image *image) {
+        if (uki_parse(image->data, image->size, &image->uki) < 0)
+                return;
+        image->data = image->uki.initrd.data;
+        image->size = image->uki.initrd.size;
+}
 
 int image_new(Image **ret, const void *data, size_t size) {
         Image *image = malloc(sizeof(Image));
@@ -46,6 +61,8 @@ int image_new(Image **ret, const void *data, size_t size) {
         if (!image)
                 return -ENOMEM;
         *image = (Image) { .data = data, .size = size };
+        if (data)
+                find_initrd(image);
         *ret = image;
         return 0;
 }
@@ -71,8 +88,9 @@ int image_open(Image **ret, const char *path) {
                 p = mmap(NULL, image->size, PROT_READ, MAP_PRIVATE, fd, 0);
                 if (p == MAP_FAILED)
                         return -errno;
-                image->data = p;
-                image->mapped = true;
+                image->data = image->map = p;
+                image->map_size = image->size;
+                find_initrd(image);
         }
         *ret = TAKE_PTR(image);
         return 0;
@@ -81,14 +99,34 @@ int image_open(Image **ret, const char *path) {
 Image *image_free(Image *image) {
         if (!image)
                 return NULL;
-        if (image->mapped)
-                munmap((void *) image->data, image->size);
+        if (image->map)
+                munmap(image->map, image->map_size);
         free(image);
         return NULL;
 }
 
 uint64_t image_size(const Image *image) {
         return image->size;
+}
+
+const Uki *image_uki(const Image *image) {
+        return image->uki.initrd.data ? &image->uki : NULL;
+}
+
+const void *image_bytes(const Image *image, uint64_t offset, uint64_t size) {
+        return offset <= image->size && size <= image->size - offset ? image->data + offset : NULL;
+}
+
+/* However large a segment is, what was read of it does not stay in memory. Nothing is lost: it is
+ * still in the file, and comes back where it is looked at again. */
+static void forget(Reading *r, uint64_t size) {
+        const Image *image = r->image;
+
+        r->since_forgotten += size;
+        if (!image->map || r->since_forgotten < FORGET_SIZE)
+                return;
+        r->since_forgotten = 0;
+        (void) madvise(image->map, image->map_size, MADV_DONTNEED);
 }
 
 static int remember(Reading *r, int error) {
@@ -139,6 +177,7 @@ static int feed(void *userdata, const void *data, size_t size) {
         Reading *r = userdata;
 
         r->segment->raw_size += size;
+        forget(r, size);
         return cpio_reader_feed(r->cpio, data, size);
 }
 
@@ -181,9 +220,15 @@ static int fault(const Reading *r, ImageFault *f, const char *what, uint64_t off
 
 static int read_plain(const Image *image, Reading *r, ImageFault *ret_fault) {
         ImageSegment *s = r->segment;
-        int k;
+        int k = 0;
 
-        k = cpio_reader_feed(r->cpio, image->data + s->offset, image->size - s->offset);
+        for (uint64_t at = s->offset; at < image->size && k == 0;) {
+                size_t n = MIN_OF(image->size - at, FORGET_SIZE);
+
+                k = cpio_reader_feed(r->cpio, image->data + at, n);
+                forget(r, n);
+                at += n;
+        }
         if (r->handler_error < 0)
                 return r->handler_error;
         if (k == -ECANCELED)
@@ -229,7 +274,12 @@ static int read_one(const Image *image, ImageSegment *s, const ImageHandlers *ha
                     void *userdata, ImageFault *ret_fault) {
         static const CpioHandlers cpio_handlers = { on_entry, on_content, on_trailer, on_skipped };
         _cleanup_(cpio_reader_freep) CpioReader *cpio = NULL;
-        Reading r = { .handlers = handlers, .userdata = userdata, .segment = s };
+        Reading r = {
+                .image = image,
+                .handlers = handlers,
+                .userdata = userdata,
+                .segment = s,
+        };
         uint64_t end;
         int k;
 
@@ -258,7 +308,9 @@ static Decoder detect(const Image *image, uint64_t offset, bool plain, ImageFaul
         Decoder d = decoder_detect(image->data + offset, image->size - offset);
         const char *what = NULL;
 
-        if (d < 0)
+        if (d < 0 && offset == 0 && uki_begins(image->data, image->size))
+                what = "a program without an initrd in it, or a damaged one";
+        else if (d < 0)
                 what = "nothing that the kernel knows";
         else if (offset % 4 != 0 && (plain || d == DECODER_CPIO))
                 what = "a segment that does not begin at a multiple of 4";

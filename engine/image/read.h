@@ -7,15 +7,21 @@
  * Source: init/initramfs.c, unpack_to_rootfs().
  */
 
+#include "image/uki.h"
 #include "pack/compress.h"
 #include "pack/cpio.h"
 
 typedef struct Image Image;
 
-/* Maps the file. Negative errno of open() and its like, -EISDIR, -EINVAL for what is no file. */
+/* Maps the file. Of a unified kernel image it is the initrd in it, and all offsets are those in
+ * that. Negative errno of open() and its like, -EISDIR, -EINVAL for what is no file. */
 int image_open(Image **ret, const char *path);
 /* The same with bytes that are in memory already; they are borrowed. */
 int image_new(Image **ret, const void *data, size_t size);
+/* What the initrd is a part of; NULL when it is a file of its own. Borrowed. */
+const Uki *image_uki(const Image *image);
+/* Bytes of it as they stand, for who copies a segment; borrowed. */
+const void *image_bytes(const Image *image, uint64_t offset, uint64_t size);
 Image *image_free(Image *image);
 DEFINE_CLEANUP_FUNC(Image *, image_free);
 uint64_t image_size(const Image *image);

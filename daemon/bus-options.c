@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <assert.h>
 #include <limits.h>
 
 #include "bus-options.h"
@@ -254,6 +255,7 @@ int build_options_read(sd_bus_message *message, OptionsOf method, BuildOptions *
                 option = find_option(name, method, error);
                 if (option < 0)
                         return option;
+                assert((size_t) option < ELEMENTSOF(options));
                 if (seen & (1U << option))
                         return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                                  "Option \"%s\" is given twice", name);

@@ -170,7 +170,8 @@ static void save_soon(Manager *m) {
 
 void manager_update(Manager *m) {
         unsigned jobs = queue_count(m);
-        unsigned stale = manager_count_images(m, IMAGE_STALE);
+        unsigned stale = manager_count_images(m, IMAGE_STALE) +
+                         manager_count_images(m, IMAGE_MISSING);
         unsigned failed = manager_count_images(m, IMAGE_FAILED);
         ManagerState state = manager_state(m);
 

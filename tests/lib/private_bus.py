@@ -335,7 +335,10 @@ class Machine:
         self.service = self.bus = self.control = None
         self.callers, self.mocks, self.wanted = [], {}, mocks
         self.log_path = os.path.join(self.directory, "log")
-        self.image_path = "/boot/initrd.img-" + VERSION
+        # Paths are those of the running system.
+        self.image_path = os.path.join(self.root, "boot/initrd.img-" + VERSION)
+        # Without a kernel to boot nobody needs an image.
+        smallroot.write(self.root, "boot/vmlinuz-" + VERSION, "no kernel\n")
 
     def _make_data(self, gated):
         """Our own data, with another worker in it."""
@@ -501,7 +504,7 @@ class Machine:
         return self.control.manager("GetImage", "ss", kernel, profile)
 
     def image_file(self):
-        return os.path.join(self.root, self.image_path.lstrip("/"))
+        return self.image_path
 
     def image_content(self):
         with open(self.image_file(), "rb") as stream:
@@ -515,6 +518,15 @@ def rss(pid):
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def error_of(function, *arguments, **options):
+    """The name of the error of a call; "" if it works."""
+    try:
+        function(*arguments, **options)
+        return ""
+    except Error as error:
+        return error.name
 
 
 def check_error(name, function, *arguments, **options):

@@ -10,6 +10,7 @@
 #include "image/described.h"
 #include "job-protocol.h"
 #include "json-text.h"
+#include "prepare.h"
 #include "recompress.h"
 #include "string-util.h"
 #include "worker.h"
@@ -141,6 +142,25 @@ int run_build(const json_t *request, Report *report) {
         /* Nobody need wait for the blocks of an image that is two builds old. */
         close_reports();
         build_result_done(&result);
+        return EXIT_STATUS_DONE;
+}
+
+int run_prepare(const json_t *request, Report *report) {
+        _cleanup_strv_free_ char **settings = NULL, **packed = NULL;
+        uint64_t begin = now_usec();
+        BuildOptions options;
+        int r;
+
+        r = read_options(request, report, &settings, &options);
+        if (r >= 0)
+                r = prepare(&options, report, &packed);
+        if (r < 0)
+                return send_failure(report);
+        send_report(json_pack("{s:s, s:s, s:o, s:o, s:o, s:I}", "type", JOB_REPORT_RESULT, "result",
+                              packed ? JOB_RESULT_DONE : JOB_RESULT_UNCHANGED, "kernel",
+                              json_text_or_null(options.kernel), "profile",
+                              json_text(options.profile ?: "default"), "packed",
+                              json_texts(packed), "usec", (json_int_t) (now_usec() - begin)));
         return EXIT_STATUS_DONE;
 }
 

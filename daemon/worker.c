@@ -25,6 +25,7 @@ static const struct {
         { JOB_TYPE_BUILD, run_build },
         { JOB_TYPE_CONTENTS, run_contents },
         { JOB_TYPE_EXAMINE, run_examine },
+        { JOB_TYPE_PREPARE, run_prepare },
         { JOB_TYPE_RECOMPRESS, run_recompress },
         { JOB_TYPE_REMOVE, run_remove },
         { JOB_TYPE_VERIFY, run_verify },

@@ -35,6 +35,7 @@ uint64_t now_usec(void);
 int run_build(const json_t *request, Report *report);
 int run_contents(const json_t *request, Report *report);
 int run_examine(const json_t *request, Report *report);
+int run_prepare(const json_t *request, Report *report);
 int run_recompress(const json_t *request, Report *report);
 int run_remove(const json_t *request, Report *report);
 int run_verify(const json_t *request, Report *report);

@@ -5,6 +5,7 @@
 
 #include "build.h"
 #include "image/target.h"
+#include "pack/pack.h"
 
 /* A hash that begins with what everything of this root depends on; NULL without memory. What is
  * added to it must be all that the thing with that key depends on and that no trace has. */
@@ -22,3 +23,8 @@ const char *build_output_root(const Build *b);
 /* The record of what was just put in place; takes the trace of the build. The caller frees. */
 int build_make_record(Build *b, Target *target, ImageRecord **ret);
 int build_save_record(Build *b, const ImageRecord *record);
+
+/* How the fragments of this build are packed. */
+PackOptions build_pack_options(const Build *b);
+/* The names of those that had to be packed are appended. 0 or -ENOMEM. */
+int build_list_packed(const Build *b, char ***packed);

@@ -15,7 +15,6 @@
 #include "fd-util.h"
 #include "image/assemble.h"
 #include "image/description.h"
-#include "pack/pack.h"
 #include "string-util.h"
 
 int build_new(Build **ret, const BuildOptions *options, Report *report) {
@@ -72,16 +71,21 @@ static int describe(void *userdata, char **ret, size_t *ret_size) {
         return description_pack(b->fragments, b->plan, b->profile, b->kernel, ret, ret_size);
 }
 
-int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
-        _cleanup_(target_freep) Target *target = NULL;
-        _cleanup_(packer_freep) Packer *packer = NULL;
-        PackOptions pack = {
+PackOptions build_pack_options(const Build *b) {
+        bool best = b->options->best && b->profile->idle_level > 0;
+
+        return (PackOptions) {
                 .compression = b->profile->compression,
-                .level = b->options->best && b->profile->idle_level > 0 ? b->profile->idle_level
-                                                                         : b->profile->level,
+                .level = best ? b->profile->idle_level : b->profile->level,
                 .better_level = b->profile->idle_level,
                 .threads = b->options->threads,
         };
+}
+
+int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
+        _cleanup_(target_freep) Target *target = NULL;
+        _cleanup_(packer_freep) Packer *packer = NULL;
+        PackOptions pack = build_pack_options(b);
         uint64_t size;
         int r;
 
@@ -119,19 +123,27 @@ void build_result_done(BuildResult *result) {
         *result = (BuildResult) { .previous_fd = -EBADF };
 }
 
-static int fill_result(const Build *b, BuildResult *ret) {
-        int r = 0;
-
-        for (size_t i = 0; i < b->fragments->n && r >= 0; i++) {
+int build_list_packed(const Build *b, char ***packed) {
+        for (size_t i = 0; i < b->fragments->n; i++) {
                 const Fragment *f = b->fragments->fragments[i];
-                _cleanup_free_ char *name = NULL;
+                char *name;
+                int r;
 
                 if (f->cached)
                         continue;
                 r = str_printf(&name, "%s/%s", scope_to_string(f->scope), f->name);
                 if (r >= 0)
-                        r = strv_extend(&ret->packed, name);
+                        r = strv_consume(packed, name);
+                if (r < 0)
+                        return r;
         }
+        return 0;
+}
+
+static int fill_result(const Build *b, BuildResult *ret) {
+        int r;
+
+        r = build_list_packed(b, &ret->packed);
         STRMAP_FOREACH(e, &b->dropped) {
                 char *sentence;
 

@@ -13,6 +13,7 @@
 #include "pack/compress.h"
 #include "pack/pack.h"
 #include "path-util.h"
+#include "prepare.h"
 #include "recompress.h"
 #include "source/source.h"
 #include "string-util.h"
@@ -243,6 +244,7 @@ static int sweep(Garbage *g) {
         for (size_t i = 0; i < n_keys && r >= 0; i++)
                 if (!remembered(&g->collections, keys[i]))
                         r = store_remove(g->store, STORE_COLLECTIONS, keys[i]);
+        prepare_sweep(store_path(g->store));
         return r < 0 ? r : store_remove_leftovers(g->store);
 }
 

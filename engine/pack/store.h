@@ -10,6 +10,8 @@
  *                   XXH3-64 of the bytes of the file
  *   collections/    what a module brings, with its trace (collect/collection.h)
  *   images/         what was built, with its trace
+ *   indexes/        of kernels that have none of their own yet, while fragments are packed ahead for
+ *                   them (prepare.h); empty otherwise
  *   trusted         the boot ID, and the fragments that were written or checked in that boot, each
  *                   with its inode and change time
  *

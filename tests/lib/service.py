@@ -165,7 +165,7 @@ class Steps:
     def good(self, name):
         """What a step printed that ended well."""
         status, output = self[name]
-        assert status == 0, "%s: status %d: %s" % (name, status, output)
+        assert status == 0, "%s: status %d: %s" % (name, status, output[-2000:])
         return output
 
 

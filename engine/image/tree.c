@@ -218,7 +218,8 @@ static int find_link(const Tree *tree, const CpioEntry *e, char key[static 64], 
         return *ret != NULL;
 }
 
-static int set_file(Tree *tree, TreeFile *file, const CpioEntry *e) {
+static int set_file(Tree *tree, TreeFile *file, size_t segment, const CpioEntry *e) {
+        const char *made_under = file->first;
         char *target = NULL;
 
         if (e->target) {
@@ -233,16 +234,20 @@ static int set_file(Tree *tree, TreeFile *file, const CpioEntry *e) {
                 .mode = e->mode,
                 .uid = e->uid,
                 .gid = e->gid,
+                .mtime = e->mtime,
                 .rdev_major = e->rdev_major,
                 .rdev_minor = e->rdev_minor,
                 .size = S_ISREG(e->mode) ? e->size : 0,
                 .target = target,
+                .first = made_under,
+                .segment = segment,
+                .offset = e->offset,
         };
         return 0;
 }
 
 /* Gives `node` its file. */
-static int make(Tree *tree, TreeNode *node, const CpioEntry *e) {
+static int make(Tree *tree, TreeNode *node, size_t segment, const CpioEntry *e) {
         bool first = !node->file || (node->file->mode & S_IFMT) != (e->mode & S_IFMT) ||
                      S_ISLNK(e->mode);
         char key[64] = "";
@@ -252,19 +257,21 @@ static int make(Tree *tree, TreeNode *node, const CpioEntry *e) {
         if (find_link(tree, e, key, &link) > 0) {
                 node->file = link;
                 /* Content may be in any of them. */
-                return e->size > 0 ? set_file(tree, link, e) : 0;
+                return e->size > 0 ? set_file(tree, link, segment, e) : 0;
         }
         if (first) {
                 r = file_new(tree, e->mode, &node->file);
                 if (r < 0)
                         return r;
         }
+        if (!node->file->first)
+                node->file->first = node->path;
         if (*key) {
                 r = strmap_put(&tree->links, key, node->file);
                 if (r < 0)
                         return r;
         }
-        return set_file(tree, node->file, e);
+        return set_file(tree, node->file, segment, e);
 }
 
 static void count_child(Tree *tree, const char *path) {
@@ -311,7 +318,7 @@ int tree_add(Tree *tree, size_t segment, const CpioEntry *e, TreeChange *ret_cha
                 } else if (node->n_made > 0)
                         change = TREE_REPLACED;
         }
-        r = make(tree, node, e);
+        r = make(tree, node, segment, e);
         if (r < 0)
                 return r;
         node->segment = segment;

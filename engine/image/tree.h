@@ -11,9 +11,12 @@
 
 /* A file under one or, as hard links, several names. */
 typedef struct TreeFile {
-        uint32_t mode, uid, gid, rdev_major, rdev_minor;
+        uint32_t mode, uid, gid, mtime, rdev_major, rdev_minor;
         uint64_t size;
         char *target; /* of a symlink */
+        const char *first; /* the path that it was made under; another file may be there by now */
+        size_t segment; /* where its content is, and the offset of that entry in there */
+        uint64_t offset;
         void *content; /* what somebody wants to know of it; see Tree */
 } TreeFile;
 

@@ -13,6 +13,7 @@ typedef enum JsonMode { JSON_MODE_OFF, JSON_MODE_SHORT, JSON_MODE_PRETTY } JsonM
 extern const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
 extern char **arg_settings; /* KEY=VALUE for the profile, from --mode=, --compression=… */
 extern bool arg_force, arg_all, arg_best, arg_quiet, arg_legend;
+extern bool arg_tree; /* of files: verb-files.c */
 extern unsigned arg_threads;
 extern JsonMode arg_json;
 
@@ -27,6 +28,8 @@ int verb_cat_config(int argc, char *argv[]);
 int verb_gc(int argc, char *argv[]);
 int verb_inspect(int argc, char *argv[]);
 int verb_files(int argc, char *argv[]);
+int verb_cat(int argc, char *argv[]);
+int verb_extract(int argc, char *argv[]);
 int verb_verify(int argc, char *argv[]);
 
 /* One line on standard error: "initrdctl: …". */

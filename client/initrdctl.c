@@ -33,6 +33,8 @@ static const Verb verbs[] = {
         { "list", 0, 0, "", "Images and their state", verb_list },
         { "inspect", 1, 1, "IMAGE", "What an image is made of", verb_inspect },
         { "files", 1, 1, "IMAGE", "The files of an image", verb_files },
+        { "cat", 2, -1, "IMAGE PATH…", "The content of files of an image", verb_cat },
+        { "extract", 2, 2, "IMAGE DIR", "Unpack an image into a directory", verb_extract },
         { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify },
         { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules },
         { "facts", 0, 0, "", "What this machine needs of an image", verb_facts },
@@ -69,10 +71,11 @@ static int verb_help(int argc, char *argv[]) {
              "     --set=KEY=VALUE    Any key of a profile\n"
              "     --best             Pack at the idle level at once\n"
              "     --recompress       With gc: pack what images are made of at the idle level\n"
-             "     --force            Build also when nothing changed\n"
+             "     --force            Build also when nothing changed; extract where something is\n"
              "     --all              With rebuild: the images of all kernels\n"
              "     --offline          Without the service (it is always so, as yet)\n"
              "     --threads=N        How many fragments are packed at once\n"
+             "     --tree             With files: as a tree\n"
              "     --json[=MODE]      Results as JSON: short, pretty or off\n"
              "     --no-legend        Tables without headings\n"
              "     --no-pager         For other tools' sake: there is no pager\n"
@@ -99,6 +102,7 @@ enum {
         ARG_ALL,
         ARG_OFFLINE,
         ARG_THREADS,
+        ARG_TREE,
         ARG_JSON,
         ARG_NO_LEGEND,
         ARG_NO_PAGER,
@@ -173,6 +177,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "all", no_argument, NULL, ARG_ALL },
                 { "offline", no_argument, NULL, ARG_OFFLINE },
                 { "threads", required_argument, NULL, ARG_THREADS },
+                { "tree", no_argument, NULL, ARG_TREE },
                 { "json", optional_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
                 { "no-pager", no_argument, NULL, ARG_NO_PAGER },
@@ -226,6 +231,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_THREADS:
                         r = parse_threads(optarg);
+                        break;
+                case ARG_TREE:
+                        arg_tree = true;
                         break;
                 case ARG_JSON:
                         r = parse_json(optarg);

@@ -2,12 +2,12 @@
 # bash completion for initrdctl(1)
 
 _initrdctl() {
-        local verbs='build rebuild plan list inspect files verify modules facts kernels cat-config gc
-                help'
+        local verbs='build rebuild plan list inspect files cat extract verify modules facts
+                kernels cat-config gc help'
         # What ends in "=" takes a value.
         local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
                 --compression= --level= --set= --best --recompress --force --all --offline --threads=
-                --json --json= --no-legend --no-pager --quiet --help --version -q -h'
+                --tree --json --json= --no-legend --no-pager --quiet --help --version -q -h'
         local cur prev words cword split verb= i
 
         _init_completion -s || return
@@ -45,7 +45,7 @@ _initrdctl() {
                 COMPREPLY=($(compgen -W "$(initrdctl --no-legend modules 2>/dev/null |
                         while read -r module _; do echo "$module"; done)" -- "$cur"))
                 ;;
-        inspect | files | verify) _filedir ;;
+        inspect | files | cat | extract | verify) _filedir ;;
         esac
 }
 

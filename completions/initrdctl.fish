@@ -20,6 +20,8 @@ complete -c initrdctl -n __fish_use_subcommand -a plan -d 'What a build would co
 complete -c initrdctl -n __fish_use_subcommand -a list -d 'Images and their state'
 complete -c initrdctl -n __fish_use_subcommand -a inspect -d 'What an image is made of'
 complete -c initrdctl -n __fish_use_subcommand -a files -d 'The files of an image'
+complete -c initrdctl -n __fish_use_subcommand -a cat -d 'The content of files of an image'
+complete -c initrdctl -n __fish_use_subcommand -a extract -d 'Unpack an image into a directory'
 complete -c initrdctl -n __fish_use_subcommand -a verify -d 'Whether an image would boot'
 complete -c initrdctl -n __fish_use_subcommand -a modules -d 'Modules, and what they are'
 complete -c initrdctl -n __fish_use_subcommand -a facts -d 'What this machine needs of an image'
@@ -30,7 +32,7 @@ complete -c initrdctl -n __fish_use_subcommand -a help -d 'Commands and options'
 
 complete -c initrdctl -n '__fish_seen_subcommand_from build rebuild plan' -a '(__initrdctl_first_column kernels)'
 complete -c initrdctl -n '__fish_seen_subcommand_from modules' -a '(__initrdctl_first_column modules)'
-complete -c initrdctl -n '__fish_seen_subcommand_from inspect files verify' -F
+complete -c initrdctl -n '__fish_seen_subcommand_from inspect files cat extract verify' -F
 
 complete -c initrdctl -l root -xa '(__fish_complete_directories)' -d 'Build for the system in a directory'
 complete -c initrdctl -l kernel-dir -xa '(__fish_complete_directories)' -d 'A kernel that is not below /lib/modules'
@@ -48,6 +50,7 @@ complete -c initrdctl -l force -d 'Build also when nothing changed'
 complete -c initrdctl -l all -d 'All kernels'
 complete -c initrdctl -l offline -d 'Without the service'
 complete -c initrdctl -l threads -x -d 'How many fragments are packed at once'
+complete -c initrdctl -l tree -d 'With files: as a tree'
 complete -c initrdctl -l json -fa 'short pretty off' -d 'Results as JSON'
 complete -c initrdctl -l no-legend -d 'Tables without headings'
 complete -c initrdctl -l no-pager -d 'For other tools\' sake'

@@ -19,7 +19,10 @@ from cache import run
 
 # What a system has beside debootstrap's minimal base: what an initramfs is made of.
 PACKAGES = ("systemd", "systemd-sysv", "udev", "kmod", "dbus", "e2fsprogs", "xfsprogs",
-            "btrfs-progs", "f2fs-tools", "dosfstools", "console-setup", "kbd")
+            "btrfs-progs", "f2fs-tools", "dosfstools", "console-setup", "kbd", "lvm2",
+            "thin-provisioning-tools", "mdadm", "cryptsetup-bin")
+# What a release has packages of its own for.
+MORE_PACKAGES = {"debian12": (), "debian13": ("systemd-cryptsetup",)}
 # Grows with each change of how a system or a kernel is made.
 TREE_RECIPE = 1
 KERNEL_RECIPE = 1
@@ -181,10 +184,11 @@ def package(system, name):
 def base(system):
     """debootstrap's tree, without any kernel."""
     suite = SUITES[system]
+    packages = PACKAGES + MORE_PACKAGES[system]
 
     def make(directory):
         uri, _, components = next(row for row in sources(suite) if row[1] == suite)
-        options = ["--variant=minbase", "--include=" + ",".join(PACKAGES),
+        options = ["--variant=minbase", "--include=" + ",".join(packages),
                    "--components=" + ",".join(components)]
         tree = os.path.join(directory, "tree")
         run("debootstrap", *options, suite, tree, uri, env=_environment())
@@ -192,7 +196,7 @@ def base(system):
         for path in glob.glob(os.path.join(tree, "var/cache/apt/archives/*.deb")):
             os.unlink(path)
 
-    return os.path.join(cache.get("base-" + system, cache.key(TREE_RECIPE, *PACKAGES), make), "tree")
+    return os.path.join(cache.get("base-" + system, cache.key(TREE_RECIPE, *packages), make), "tree")
 
 
 def with_packages(system, packages):

@@ -18,6 +18,7 @@ import shutil
 
 import cache
 import debian
+import storage
 from cache import run
 
 LIBRARY = os.path.dirname(os.path.abspath(__file__))
@@ -273,8 +274,17 @@ MAKERS = {"ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "btrfs-two": _btrfs_two, 
 DEBIAN_MAKERS = {"debian": _debian, "debian-usr": _debian_usr}
 
 
+def _storage():
+    """The fixture with all the sets of storage.py: one boot makes them."""
+    key = cache.key("@" + os.path.abspath(storage.__file__),
+                    "@" + os.path.join(LIBRARY, "fakeroot-init"), debian.base("debian12"))
+    return cache.get("disk-storage", key, lambda directory: storage.make(directory, fake_root))
+
+
 def fixture(name, system=None):
     """The directory of a disk fixture: 0.img, 1.img, … With a system, of a root that is it."""
+    if name in storage.LAYOUT:
+        return os.path.join(_storage(), name)
     parts = ["@" + os.path.abspath(__file__)]
     if system:
         parts += ["@" + os.path.join(LIBRARY, "debian-started"), debian.base(system)]

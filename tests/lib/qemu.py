@@ -43,12 +43,13 @@ FIRMWARE = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
 class Boot:
     """What to boot. `disks` are image files, in the order of /dev/vda, /dev/vdb, …; with
     `firmware` the machine starts from the first disk and kernel, initrd and command line are in
-    an executable there."""
+    an executable there. Without `snapshot` the boot changes its disks."""
 
     def __init__(self, kernel=None, initrd=None, command_line="", disks=(), firmware=False,
-                 memory=1024, devices=()):
+                 memory=1024, devices=(), snapshot=True):
         self.kernel, self.initrd, self.command_line = kernel, initrd, command_line
         self.disks, self.firmware, self.memory, self.devices = disks, firmware, memory, devices
+        self.snapshot = snapshot
 
     def command(self):
         command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi",
@@ -62,7 +63,8 @@ class Boot:
             command += ["-kernel", self.kernel, "-initrd", self.initrd,
                         "-append", self.command_line]
         for disk in self.disks:
-            command += ["-drive", "file=%s,format=raw,if=virtio,snapshot=on" % disk]
+            command += ["-drive", "file=%s,format=raw,if=virtio,snapshot=%s"
+                        % (disk, "on" if self.snapshot else "off")]
         return command + list(self.devices)
 
 

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * How long the root's device is waited for.
+ *
+ *   rd.timeout=SECONDS     as long, 0 for ever
+ *   rd.retry=SECONDS       the same where there is no rd.timeout=
+ *   rootdelay=SECONDS      at least as long; systemd's own 90 seconds are not shortened
+ *
+ * systemd waits for devices by units of their names, so the limit is a drop-in of that unit. Where
+ * root= names no device (NFS, an automatic root) there is nothing to wait for here.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "generator.h"
+#include "string-util.h"
+
+#define SYSTEMD_SECONDS 90
+
+char *unit_escape_path(const char *path) {
+        char *out = malloc(4 * strlen(path) + 1), *o = out;
+
+        if (!out)
+                return NULL;
+        while (*path == '/')
+                path++;
+        for (const char *p = path; *p; p++) {
+                if (*p == '/') {
+                        if (p[1] != '/' && p[1] != '\0')
+                                *o++ = '-';
+                } else if ((isascii(*p) && isalnum((unsigned char) *p)) || *p == '_' ||
+                           *p == ':' || (*p == '.' && p != path))
+                        *o++ = *p;
+                else
+                        o += sprintf(o, "\\x%02x", (unsigned char) *p);
+        }
+        *o = '\0';
+        return out;
+}
+
+/* As udev writes a label into the name of its link. */
+static char *encode_label(const char *s) {
+        char *out = malloc(4 * strlen(s) + 1), *o = out;
+
+        if (!out)
+                return NULL;
+        for (; *s; s++)
+                if (!isascii(*s) || isalnum((unsigned char) *s) || strchr("#+-.:=@_", *s))
+                        *o++ = *s;
+                else
+                        o += sprintf(o, "\\x%02x", (unsigned char) *s);
+        *o = '\0';
+        return out;
+}
+
+/* The node that root= names; 0 when it names none. */
+static int root_node(const Generator *g, char **ret) {
+        static const struct {
+                const char *prefix, *directory;
+        } kinds[] = {
+                { "UUID=", "by-uuid" },
+                { "LABEL=", "by-label" },
+                { "PARTUUID=", "by-partuuid" },
+                { "PARTLABEL=", "by-partlabel" },
+        };
+        const char *root = option_get(g, "root");
+
+        if (!root)
+                return 0;
+        root = startswith(root, "block:") ?: root;
+        if (startswith(root, "/dev/")) {
+                if (streq(root, "/dev/nfs") || streq(root, "/dev/ram0"))
+                        return 0;
+                return (*ret = strdup(root)) ? 1 : -ENOMEM;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                const char *value = startswith(root, kinds[i].prefix);
+                _cleanup_free_ char *encoded = NULL;
+
+                if (!value || !*value)
+                        continue;
+                encoded = encode_label(value);
+                if (!encoded ||
+                    str_printf(ret, "/dev/disk/%s/%s", kinds[i].directory, encoded) < 0)
+                        return -ENOMEM;
+                return 1;
+        }
+        return 0;
+}
+
+int generate_device(const Generator *g) {
+        _cleanup_free_ char *node = NULL, *unit = NULL, *directory = NULL, *text = NULL;
+        unsigned seconds = 0, delay = 0;
+        int r;
+
+        r = option_seconds(g, "rd.timeout", &seconds);
+        if (r < 0) {
+                r = option_seconds(g, "rd.retry", &seconds);
+                if (r >= 0 && seconds == 0)
+                        r = -ENOENT;
+        }
+        if (r < 0 && option_seconds(g, "rootdelay", &delay) >= 0 && delay > SYSTEMD_SECONDS) {
+                seconds = delay;
+                r = 0;
+        }
+        if (r < 0)
+                return 0;
+        r = root_node(g, &node);
+        if (r <= 0)
+                return r;
+        unit = unit_escape_path(node);
+        if (!unit || str_printf(&directory, "%s.device.d/60-initrdd.conf", unit) < 0)
+                return -ENOMEM;
+        r = seconds == 0 ? str_printf(&text, "[Unit]\nJobRunningTimeoutSec=infinity\n")
+                         : str_printf(&text, "[Unit]\nJobRunningTimeoutSec=%us\n", seconds);
+        return r < 0 ? r : generator_write(g, g->normal, directory, text);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Words of the kernel command line as dracut.cmdline(7) has them: a bare "rd.lvm" is true, "0", "no"
+ * and "off" are false, and of several the last one counts. Unlike there a word of nonsense is not
+ * taken for true.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "generator.h"
+#include "string-util.h"
+
+const char *option_value(const char *word, const char *key) {
+        const char *rest = startswith(word, key);
+
+        if (!rest || (*rest != '\0' && *rest != '='))
+                return NULL;
+        return *rest == '=' ? rest + 1 : rest;
+}
+
+const char *option_get(const Generator *g, const char *key) {
+        const char *value = NULL;
+
+        STRV_FOREACH(word, g->words) {
+                const char *v = option_value(*word, key);
+
+                if (v)
+                        value = v;
+        }
+        return value;
+}
+
+static int value_bool(const char *word, const char *value) {
+        if (*value == '\0')
+                return endswith(word, "=") ? -EINVAL : 1;
+        return parse_boolean(value);
+}
+
+bool option_bool(const Generator *g, const char *key, bool otherwise) {
+        bool value = otherwise;
+
+        STRV_FOREACH(word, g->words) {
+                const char *v = option_value(*word, key);
+                int b = v ? value_bool(*word, v) : 0;
+
+                if (b < 0)
+                        generator_warn(g, "%s is neither yes nor no and was ignored", *word);
+                else if (v)
+                        value = b;
+        }
+        return value;
+}
+
+bool option_is(const Generator *g, const char *key, bool value) {
+        bool found = false;
+
+        STRV_FOREACH(word, g->words) {
+                const char *v = option_value(*word, key);
+                int b = v ? value_bool(*word, v) : -EINVAL;
+
+                if (b >= 0)
+                        found = (b > 0) == value;
+        }
+        return found;
+}
+
+int option_seconds(const Generator *g, const char *key, unsigned *ret) {
+        int found = -ENOENT;
+
+        STRV_FOREACH(word, g->words) {
+                const char *v = option_value(*word, key);
+                unsigned seconds;
+
+                if (!v)
+                        continue;
+                if (!isdigit((unsigned char) *v) || parse_unsigned(v, &seconds) < 0) {
+                        generator_warn(g, "%s is no number of seconds and was ignored", *word);
+                        continue;
+                }
+                *ret = seconds;
+                found = 0;
+        }
+        return found;
+}

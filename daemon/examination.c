@@ -4,6 +4,7 @@
 
 #include "examination.h"
 #include "initrdd-messages.h"
+#include "job-log.h"
 #include "job-protocol.h"
 #include "log.h"
 #include "path-util.h"
@@ -92,6 +93,7 @@ static int take_kernel(Examination *e, json_t *report) {
 }
 
 static void log_change(const Image *image, ImageState before) {
+        _cleanup_free_ char *text = NULL;
         const char *id;
 
         if (image->state == before)
@@ -104,9 +106,10 @@ static void log_change(const Image *image, ImageState before) {
                 id = MESSAGE_ID_IMAGE_ORPHANED;
         else
                 return;
-        log_full(LOG_INFO, id, NULL, "%s: %s%s%s", image->path,
-                 image_state_to_string(image->state), image->stale_reasons ? ": " : "",
-                 image->stale_reasons ? image->stale_reasons[0] : "");
+        if (str_printf(&text, "%s%s%s", image_state_to_string(image->state),
+                       image->stale_reasons ? ": " : "",
+                       image->stale_reasons ? image->stale_reasons[0] : "") >= 0)
+                image_log(image, LOG_INFO, id, text);
 }
 
 static int take_image(Examination *e, json_t *report) {

@@ -3,7 +3,6 @@
 /* A running job: what its worker is asked, and what is made of its reports. */
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +10,7 @@
 #include "bus.h"
 #include "fd-util.h"
 #include "initrdd-failure.h"
-#include "initrdd-messages.h"
+#include "job-log.h"
 #include "job-protocol.h"
 #include "job-run.h"
 #include "log.h"
@@ -121,8 +120,7 @@ static void on_hooks_done(void *userdata, const char *failure) {
         Job *job = userdata;
 
         if (failure) {
-                log_full(LOG_WARNING, MESSAGE_ID_HOOK_FAILED, NULL, "Kernel %s: %s", job->kernel,
-                         failure);
+                job_log_failed_hook(job, failure);
                 queue_finish(job->manager, job, JOB_RESULT_IS_FAILED, "HookFailed", failure);
         } else
                 queue_finish(job->manager, job, JOB_RESULT_IS_DONE, "", "");
@@ -276,10 +274,7 @@ static void on_end(void *userdata, const char *failure) {
 }
 
 static void on_hung(void *userdata) {
-        Job *job = userdata;
-
-        log_full(LOG_ERR, MESSAGE_ID_WORKER_HUNG, NULL,
-                 "The worker of job %" PRIu64 " said nothing for too long; it is killed", job->id);
+        job_log_hung(userdata);
 }
 
 int job_start_worker(Job *job) {

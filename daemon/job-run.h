@@ -6,6 +6,3 @@
 /* Starts a worker for the job, which ends the job in queue_finish(). Negative when there can't be
  * one; the job is as it was then. */
 int job_start_worker(Job *job);
-
-/* Says in the journal what came of a job that has ended. `path`: of its image, or "". */
-void job_log_end(const Job *job, const char *path);

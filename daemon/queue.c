@@ -15,7 +15,7 @@
 #include <inttypes.h>
 
 #include "bus.h"
-#include "initrdd-messages.h"
+#include "job-log.h"
 #include "job-run.h"
 #include "log.h"
 #include "queue.h"
@@ -193,9 +193,7 @@ static void run_job(Manager *m, Job *job) {
         job->state = JOB_RUNNING;
         job->started_usec = now_realtime_usec();
         job->progress = 0;
-        log_full(LOG_DEBUG, MESSAGE_ID_JOB_STARTED, NULL, "Job %" PRIu64 " begins: %s %s %s (%s)",
-                 job->id, job_kind_to_string(job->type), job->kernel, job->profile,
-                 job_reason_to_string(job->reason));
+        job_log_begin(job);
         job_notify(job, JOB_CHANGED_STATE | JOB_CHANGED_PROGRESS);
         if (job_image(job))
                 image_notify(job_image(job), IMAGE_CHANGED_STATE);

@@ -76,29 +76,33 @@ BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Config
 </busconfig>
 """
 
-# Stands before the real worker, and does what the file named after the type of the request says:
-# "wait" as long as it is there, "hang", "crash", "exit N", or prints it if it is JSON.
+# Stands before the real worker, and does what the lines of the file named after the type of the request
+# say: "wait" as long as it is there, "pause SECONDS", "hang", "crash", "exit STATUS"; JSON is printed.
 WORKER = """#!%(python)s -IS
 import os, signal, time
 request = os.pread(0, 1 << 20, 0).decode()
-gate = None
+gate, lines = None, []
 for kind in os.listdir(%(gates)r):
     if '"type":"%%s"' %% kind in request:
         gate = os.path.join(%(gates)r, kind)
-say = open(gate).read().strip() if gate else ""
+        lines = open(gate).read().splitlines()
 with open(%(started)r, "a") as stream:
     stream.write("%%d %%s\\n" %% (os.getpid(), request))
-if say == "hang":
-    os.kill(os.getpid(), signal.SIGSTOP)
-elif say == "crash":
-    os.kill(os.getpid(), signal.SIGSEGV)
-elif say.startswith("exit "):
-    os._exit(int(say[5:]))
-elif say.startswith("{"):
-    print(say, flush=True)
-if say.startswith("wait") or say.startswith("{") and "\\nwait" in say:
-    while os.path.exists(gate):
-        time.sleep(0.01)
+for line in lines:
+    word, _, rest = line.partition(" ")
+    if word == "hang":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif word == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif word == "exit":
+        os._exit(int(rest or 1))
+    elif word == "pause":
+        time.sleep(float(rest))
+    elif word == "wait":
+        while os.path.exists(gate):
+            time.sleep(0.01)
+    else:
+        print(line, flush=True)
 os.execv(%(worker)r, ["initrdd-worker"])
 """
 

@@ -73,10 +73,11 @@ int run_verify(const json_t *request, Report *report) {
         size_t n = 0;
         int r;
 
-        report_progress(report, STAGE_VERIFY, 0, NULL);
+        report->stage = STAGE_VERIFY;
         r = open_image(request, report, &path, &image);
         if (r < 0)
                 return send_failure(report);
+        report_progress(report, STAGE_VERIFY, 0, NULL);
         r = kernel ? check_kernel(image, kernel, &n) : 0;
         if (r >= 0)
                 r = verify_file(image, on_finding, &n);

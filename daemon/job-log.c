@@ -60,7 +60,7 @@ void job_log_begin(const Job *job) {
         if (str_printf(&text, "Job %" PRIu64 " begins: %s %s %s (%s)", job->id,
                        job_kind_to_string(job->type), job->kernel, job->profile,
                        job_reason_to_string(job->reason)) >= 0)
-                log_job(job, LOG_DEBUG, MESSAGE_ID_JOB_STARTED, NULL, text);
+                log_job(job, LOG_INFO, MESSAGE_ID_JOB_STARTED, NULL, text);
 }
 
 void job_log_failed_hook(const Job *job, const char *failure) {

@@ -201,3 +201,24 @@ def entries(path):
     _archive(done.stdout, found)
     assert "init" in found, "the image has no /init"
     return found
+
+
+PROGRAMS = {b"\x1f\x8b": ["gzip"], b"BZ": ["bzip2"], b"\x5d\0": ["xz", "--format=lzma"],
+            b"\xfd7": ["xz"], b"\x89L": ["lzop"], b"\x02!": ["lz4", "-q"], b"(\xb5": ["zstd", "-q"]}
+
+
+def segments(path):
+    """The archives of another tool's image: plain ones in front, and one that may be compressed,
+    up to the end of the file."""
+    with open(path, "rb") as stream:
+        data = stream.read()
+    at, found = 0, []
+    while (at := _skip_zeros(data, at)) < len(data):
+        if data[at:at + 5] != b"07070":
+            done = subprocess.run(PROGRAMS[data[at:at + 2]] + ["-dc"], input=data[at:], check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            return found + [done.stdout]
+        end = _cpio_entries(data, at, {})
+        found.append(data[at:end])
+        at = end
+    return found

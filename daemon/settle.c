@@ -74,6 +74,7 @@ void manager_look(Manager *m) {
 
 void settle_event(Manager *m) {
         m->last_event_usec = now_monotonic_usec();
+        m->found_at_start = false;
         if (m->first_event_usec == 0)
                 m->first_event_usec = m->last_event_usec;
         disarm(m->idle_source);
@@ -146,7 +147,6 @@ static void build_what_is_due(Manager *m, uint64_t now) {
                         log_warning("Kernel %s: its image can't be built as yet: too much waits",
                                     image->kernel);
         }
-        m->found_at_start = false;
 }
 
 static int on_settle(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -248,6 +248,8 @@ void settle_consider(Manager *m) {
                 arm(m, &m->settle_source, wait, on_settle, 100 * 1000);
         else
                 disarm(m->settle_source);
+        if (!due)
+                m->found_at_start = false;
         if (!due && queue_count(m) == 0)
                 wait_for_idle(m);
         manager_update(m);

@@ -22,13 +22,13 @@ static int split_path(const RemoveOptions *o, Report *report, char **ret_root, c
         const char *root = o->root ?: "/";
         int r;
 
+        if (*o->path != '/' || strstr(o->path, "/../") || endswith(o->path, "/.."))
+                return report_fail(report, FAILURE_INVALID_ARGUMENT, -EINVAL, o->path, 0,
+                                   "An image has an absolute path, without \"..\"");
         path = strdup(o->path);
         if (!path)
                 return report_oom(report);
         path_simplify(path);
-        if (*path != '/' || strstr(path, "/../") || endswith(path, "/.."))
-                return report_fail(report, FAILURE_INVALID_ARGUMENT, -EINVAL, o->path, 0,
-                                   "An image has an absolute path, without \"..\"");
         r = source_new(&source, root);
         if (r == -ENOMEM)
                 return report_oom(report);

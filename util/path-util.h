@@ -8,7 +8,8 @@
 /* Newly allocated: `a`, one slash, `b`. Slashes at the seam are folded. NULL without memory. */
 char *path_join(const char *a, const char *b);
 
-/* In place: repeated slashes and "." components go, and a slash at the end; ".." stays. */
+/* In place: repeated slashes and "." components go, and a slash at the end; ".." stays. "" becomes
+ * ".", for which there must be room. */
 char *path_simplify(char *path);
 
 /* Where the last component begins; a path that ends in a slash has the empty one. */

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/* What examine() finds, and what remove_image() takes away, on a small tree; with real drivers and
+ * through the worker both are tested by tests/engine/test-worker. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "conf-tree.h"
+#include "describe/boot-default.h"
+#include "examine.h"
+#include "json-text.h"
+#include "kernel-tree.h"
+#include "prepare.h"
+#include "remove.h"
+
+#define MODULES "/usr/lib/initrdd/modules.d/"
+#define BASE "[Module]\nAlways=yes\n[Content]\nText=/init:0755 program\nFile=-/etc/secret\n"
+
+typedef struct Place {
+        KernelTree tree;
+        ConfTree *t; /* for the store */
+        char *store, *image;
+        Told told;
+} Place;
+
+static int setup(void **state) {
+        Place *p = calloc(1, sizeof(Place));
+
+        umask(022);
+        assert_int_equal(conf_tree_setup((void **) &p->t), 0);
+        kernel_tree_new(&p->tree);
+        kernel_tree_driver(&p->tree, "kernel/fs/some", "license=GPL\n", NULL);
+        kernel_tree_depmod(&p->tree);
+        kernel_tree_text(&p->tree, MODULES "base.module", BASE);
+        kernel_tree_text(&p->tree, "/etc/secret", "secret");
+        kernel_tree_text(&p->tree, "/boot/vmlinuz-" KERNEL_VERSION, "MZ");
+        p->store = path_join(p->t->path, "store");
+        p->image = path_join(p->tree.root, "/boot/initrd.img-" KERNEL_VERSION);
+        usleep(150 * 1000); /* until its times are believed */
+        told_init(&p->told);
+        *state = p;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Place *p = *state;
+
+        told_done(&p->told);
+        kernel_tree_done(&p->tree);
+        conf_tree_teardown((void **) &p->t);
+        free(p->store);
+        free(p->image);
+        free(p);
+        return 0;
+}
+
+static BuildOptions options_of(const Place *p) {
+        return (BuildOptions) {
+                .root = p->tree.root,
+                .kernel = KERNEL_VERSION,
+                .store = p->store,
+        };
+}
+
+static void build_image(Place *p, KnownImage *known) {
+        BuildOptions options = options_of(p);
+        BuildResult result;
+
+        if (build(&options, &p->told.report, &result) < 0)
+                fail_msg("%s", p->told.report.failure.message);
+        *known = (KnownImage) {
+                .kernel = KERNEL_VERSION,
+                .profile = "default",
+                .path = p->image,
+                .inode = result.record->ino,
+                .size = result.record->size,
+                .mtime = result.record->mtime,
+        };
+        build_result_done(&result);
+}
+
+static Examination *look(Place *p, const KnownImage *known) {
+        ExamineOptions options = { .build = options_of(p), .known = known, .n_known = known != NULL };
+        Examination *x;
+
+        options.build.kernel = NULL;
+        if (examine(&options, &p->told.report, &x) < 0)
+                fail_msg("%s", p->told.report.failure.message);
+        return x;
+}
+
+static void expect(Place *p, const KnownImage *known, ImageState state, const char *reason) {
+        _cleanup_(examination_freep) Examination *x = look(p, known);
+
+        assert_int_equal(x->n_images, 1);
+        assert_string_equal(image_state_to_string(x->images[0].state),
+                            image_state_to_string(state));
+        assert_string_equal(x->images[0].path, p->image);
+        assert_int_equal(strv_length(x->images[0].reasons), reason != NULL);
+        if (reason)
+                assert_string_equal(x->images[0].reasons[0], reason);
+}
+
+static void remove_it(Place *p, int result, size_t n_files) {
+        _cleanup_strv_free_ char **removed = NULL;
+        RemoveOptions options = {
+                .root = p->tree.root,
+                .store = p->store,
+                .kernel = KERNEL_VERSION,
+                .profile = "default",
+                .path = p->image,
+        };
+        Report report = {};
+
+        assert_int_equal(remove_image(&options, &report, &removed), result);
+        assert_int_equal(strv_length(removed), n_files);
+        report_done(&report);
+}
+
+/* From nothing to an image that is removed again. */
+static void test_life(void **state) {
+        Place *p = *state;
+        KnownImage known;
+
+        expect(p, NULL, IMAGE_MISSING, "There is no image");
+        assert_int_equal(faccessat(p->t->fd, "store", F_OK, 0), -1);
+        remove_it(p, -ENOENT, 0);
+
+        build_image(p, &known);
+        expect(p, NULL, IMAGE_CURRENT, NULL);
+        kernel_tree_text(&p->tree, "/etc/secret", "SECRET");
+        expect(p, NULL, IMAGE_STALE, "/etc/secret changed");
+        kernel_tree_remove(&p->tree, "/etc/secret");
+        expect(p, NULL, IMAGE_STALE, "/etc/secret is gone");
+        build_image(p, &known);
+        kernel_tree_text(&p->tree, "/etc/secret", "secret");
+        expect(p, NULL, IMAGE_STALE, "/etc/secret is new");
+        build_image(p, &known);
+        kernel_tree_text(&p->tree, MODULES "new.module", "[Module]\nNeeded=fs:none\n");
+        expect(p, NULL, IMAGE_STALE,
+               "The configuration changed: /usr/lib/initrdd/modules.d has other files in it");
+        build_image(p, &known);
+
+        kernel_tree_remove(&p->tree, KERNEL_DIRECTORY "/modules.dep");
+        {
+                _cleanup_(examination_freep) Examination *x = look(p, &known);
+
+                assert_int_equal(x->images[0].state, IMAGE_INCOMPLETE);
+                assert_true(x->images[0].exists);
+                assert_int_equal(x->kernels[0].state, KERNEL_INCOMPLETE);
+        }
+        remove_it(p, 0, 2);
+        remove_it(p, -ENOENT, 0);
+}
+
+/* Whose the image is when the store has no record of it. */
+static void test_lost_record(void **state) {
+        static const char gone[] = "The record of what it was made of is gone from the store";
+        Place *p = *state;
+        KnownImage known;
+
+        build_image(p, &known);
+        nftw(p->store, conf_tree_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        expect(p, NULL, IMAGE_STALE, gone);
+        expect(p, &known, IMAGE_STALE, gone);
+        kernel_tree_text(&p->tree, "/boot/initrd.img-" KERNEL_VERSION, "another's");
+        expect(p, &known, IMAGE_FOREIGN, "Another program made it");
+        remove_it(p, 0, 1);
+        expect(p, &known, IMAGE_MISSING, "There is no image");
+}
+
+/* Without a store nothing can be prepared; with one, the build finds all there. */
+static void test_prepare(void **state) {
+        _cleanup_strv_free_ char **packed = NULL, **again = NULL;
+        Place *p = *state;
+        BuildOptions options = options_of(p);
+        BuildResult result;
+
+        kernel_tree_text(&p->tree, KERNEL_DIRECTORY "/.fresh-install", "");
+        assert_int_equal(prepare(&options, &p->told.report, &packed), 0);
+        assert_non_null(packed);
+        assert_int_equal(prepare(&options, &p->told.report, &again), 0);
+        assert_null(again);
+        kernel_tree_remove(&p->tree, KERNEL_DIRECTORY "/.fresh-install");
+        assert_int_equal(build(&options, &p->told.report, &result), 0);
+        assert_null(result.packed);
+        build_result_done(&result);
+        prepare_sweep(p->store);
+}
+
+static void test_boot_default(void **state) {
+        static const struct {
+                const char *grubenv, *grub, *expected;
+        } cases[] = {
+                { NULL, NULL, "6.10-b" },
+                { "saved_entry=x-6.9-b-y\n", NULL, "6.10-b" },
+                { "saved_entry=x-6.9-b-y\n", "GRUB_DEFAULT=saved\n", "6.9-b" },
+                { "saved_entry=\n", "GRUB_DEFAULT=saved\n", "6.10-b" },
+                { "next_entry=6.9-b\nsaved_entry=6.10-b\n", "GRUB_DEFAULT=saved\n", "6.9-b" },
+                { "next_entry=16.9-b\n", NULL, "6.10-b" },
+                { "next_entry=6.9-bc\n", NULL, "6.10-b" },
+                { "next_entry=6.9-b.1\n", NULL, "6.10-b" },
+                { "", "GRUB_DEFAULT=\"Linux 6.9-b\"\n", "6.9-b" },
+                { "", "GRUB_DEFAULT='Linux 6.9-b'\n", "6.9-b" },
+                { "", "GRUB_DEFAULT=0\n", "6.10-b" },
+                { "", "GRUB_DEFAULT=\"\n", "6.10-b" },
+        };
+        static char *const versions[] = { (char *) "6.11-c", (char *) "6.10-b", (char *) "6.9-b",
+                                          NULL };
+        ConfTree *t;
+
+        assert_int_equal(conf_tree_setup((void **) &t), 0);
+        for (char *const *v = versions; *v; v++) {
+                _cleanup_free_ char *directory = NULL, *image = NULL;
+
+                assert_true(str_printf(&directory, "usr/lib/modules/%s/x", *v) >= 0);
+                assert_true(str_printf(&image, "boot/vmlinuz-%s", *v) >= 0);
+                conf_tree_put(t, directory, "");
+                if (v != versions) /* the newest has none */
+                        conf_tree_put(t, image, "");
+        }
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_strv_free_ char **directories = NULL;
+                _cleanup_(source_freep) Source *source = NULL;
+                const char *found = NULL;
+
+                if (cases[i].grubenv)
+                        conf_tree_put(t, "boot/grub/grubenv", cases[i].grubenv);
+                if (cases[i].grub)
+                        conf_tree_put(t, "etc/default/grub", cases[i].grub);
+                else
+                        (void) unlinkat(t->fd, "etc/default/grub", 0);
+                source = conf_tree_source(t);
+                assert_int_equal(boot_default_kernel(source, versions, &found, &directories), 0);
+                assert_string_equal(found, cases[i].expected);
+                assert_int_equal(strv_contains(directories, "/boot/grub"),
+                                 cases[i].grubenv != NULL);
+        }
+        conf_tree_teardown((void **) &t);
+}
+
+static void test_json_text(void **state) {
+        static const struct {
+                const char *text, *expected;
+        } cases[] = {
+                { "", "" },
+                { "a\xc3\xa4", "a\xc3\xa4" },
+                { "a\xff\xfe\n", "a\\xff\\xfe\n" },
+                { "\xc3", "\\xc3" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                json_t *text = json_text(cases[i].text);
+
+                assert_string_equal(json_string_value(text), cases[i].expected);
+                json_decref(text);
+        }
+}
+
+int main(void) {
+#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+        static const struct CMUnitTest tests[] = {
+                IN_PLACE(test_life),
+                IN_PLACE(test_lost_record),
+                IN_PLACE(test_prepare),
+                cmocka_unit_test(test_boot_default),
+                cmocka_unit_test(test_json_text),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -38,7 +38,7 @@ static const Step steps[] = {
         { "mount", "initrd.target", "sysroot.mount", "initrd-root-fs.target" },
         { "pre-pivot", "initrd.target", "initrd-root-fs.target initrd-fs.target",
           "initrd-cleanup.service" },
-        { "cleanup", "initrd-switch-root.target", "",
+        { "cleanup", "initrd-switch-root.target", "initrd-cleanup.service",
           "initrd-udevadm-cleanup-db.service initrd-switch-root.service" },
 };
 /* initramfs-tools(7) */

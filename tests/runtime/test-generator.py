@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""initrdd-generator: each form of each option, the malformed ones too, and what comes of it.
+
+A case is a kernel command line, what must be in the log, and the files that must be there, with what
+each must contain; no other may be. Directories: n/, e/ and l/ are the generator's own, r/ is the
+image.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+GENERATOR = os.path.abspath(sys.argv.pop(1))
+CRYPTSETUP = "/usr/lib/systemd/system-generators/systemd-cryptsetup-generator"
+LOCAL = "r/etc/lvm/lvmlocal.conf"
+MASKED = {"r/run/udev/rules.d/" + name: "-> /dev/null"
+          for name in ("69-lvm.rules", "69-dm-lvm.rules", "69-dm-lvm-metad.rules")}
+MD = "r/run/udev/rules.d/62-initrdd-md.rules"
+ALL = {LOCAL: "monitoring = 0"}
+UUID = "77777777-0000-4000-8000-000000000001"
+
+
+def volumes(*names):
+    return {LOCAL: "auto_activation_volume_list = [ %s ]" % ", ".join('"%s"' % n for n in names)}
+
+
+def skips(kind):
+    return 'ENV{ID_FS_TYPE}=="%s", ENV{ANACONDA}="1"' % kind
+
+
+def only(*uuids):
+    return 'ENV{ID_FS_UUID}!="%s", ENV{ANACONDA}="1"' % "|".join(uuids)
+
+
+def timeout(unit, text):
+    return dict(ALL, **{"n/%s.device.d/60-initrdd.conf" % unit: "JobRunningTimeoutSec=%s\n" % text})
+
+
+def step(name, target, *lines):
+    unit = "initrdd-break-%s.service" % name
+    return dict(ALL, **{"n/" + unit: list(lines) + ["ExecStart=-sulogin"],
+                        "n/%s.wants/%s" % (target, unit): "-> ../" + unit})
+
+
+BY_UUID = r"dev-disk-by\x2duuid-12\x2d34"
+CASES = [
+    ("", ALL, ""),
+    ("quiet splash rd.lvmx=1 ard.md=0 xrd.break", ALL, ""),
+    # LVM
+    ("rd.lvm", ALL, ""), ("rd.lvm=1", ALL, ""), ("rd.lvm=yes", ALL, ""),
+    ("rd.lvm=0", MASKED, ""), ("rd.lvm=no", MASKED, ""), ("rd.lvm=off", MASKED, ""),
+    ("rd.lvm=0 rd.lvm=1", ALL, ""), ("rd.lvm=1 rd.lvm=0", MASKED, ""),
+    ("rd.lvm=maybe", ALL, "rd.lvm=maybe is neither yes nor no"),
+    ("rd.lvm=", ALL, "rd.lvm= is neither"),
+    ("rd.lvm=0 rd.lvm=maybe", MASKED, "rd.lvm=maybe"),
+    ("rd.lvm.vg=vg0", volumes("vg0"), ""),
+    ("rd.lvm.vg=vg0 rd.lvm.vg=vg1 rd.lvm.vg=vg0", volumes("vg0", "vg1"), ""),
+    ("rd.lvm.lv=vg0/root", volumes("vg0/root"), ""),
+    ("rd.lvm.lv=/dev/vg0/root", volumes("vg0/root"), ""),
+    ("rd.lvm.lv=a-b.c+d_1/r rd.lvm.vg=x", volumes("a-b.c+d_1/r", "x"), ""),
+    ("rd.lvm=0 rd.lvm.lv=vg0/root", MASKED, ""),
+    ("rd.lvm.vg", ALL, "rd.lvm.vg names no volume group"),
+    ("rd.lvm.vg=", ALL, "rd.lvm.vg= names no volume group"),
+    ("rd.lvm.vg=a/b", ALL, "names no volume group"),
+    ("rd.lvm.vg=-x", ALL, "names no volume group"), ("rd.lvm.vg=..", ALL, "names no volume group"),
+    ("rd.lvm.vg='a\"'", ALL, "names no volume group"),
+    ("'rd.lvm.vg=a b'", ALL, "names no volume group"),
+    ("rd.lvm.vg=v\u00e4", ALL, "names no volume group"),
+    ("rd.lvm.lv=root", ALL, "rd.lvm.lv=root names no logical volume"),
+    ("rd.lvm.lv=vg/", ALL, "names no logical volume"), ("rd.lvm.lv=/lv", ALL, "names no logical"),
+    ("rd.lvm.lv=a/b/c", ALL, "names no logical volume"),
+    ("rd.lvm.lv=a/b rd.lvm.lv=root", volumes("a/b"), "rd.lvm.lv=root"),
+    ("rd.lvm.vg=" + "x" * 128, ALL, "names no volume group"),
+    ("rd.lvm.conf=0", dict(ALL, **{"gone": "r/etc/lvm/lvm.conf"}), ""),
+    # what is assembled by itself
+    ("rd.auto", ALL, ""), ("rd.auto=1", ALL, ""),
+    ("rd.auto=0", dict(MASKED, **{MD: [skips("linux_raid_member"), skips("isw_raid_member"),
+                                       skips("ddf_raid_member")]}), ""),
+    ("rd.auto=0 rd.lvm.vg=a rd.md.uuid=" + UUID, dict(volumes("a"), **{MD: only(UUID)}), ""),
+    ("rd.auto=0 rd.auto=1", ALL, ""),
+    # md
+    ("rd.md rd.md=1", ALL, ""),
+    ("rd.md=0", dict(ALL, **{MD: [skips("linux_raid_member"), skips("isw_raid_member"),
+                                  skips("ddf_raid_member")]}), ""),
+    ("rd.md=2", ALL, "rd.md=2 is neither yes nor no"),
+    ("rd.md.uuid=" + UUID, dict(ALL, **{MD: only(UUID)}), ""),
+    ("rd.md.uuid=77777777:00004000:80000000:00000001", dict(ALL, **{MD: only(UUID)}), ""),
+    ("rd.md.uuid=AAAAAAAA:BBBBBBBB:cccccccc:dddddddd",
+     dict(ALL, **{MD: only("aaaaaaaa-bbbb-bbbb-cccc-ccccdddddddd")}), ""),
+    ("rd.md.uuid=%s rd.md.uuid=%s" % (UUID, UUID[:-1] + "2"),
+     dict(ALL, **{MD: only(UUID, UUID[:-1] + "2")}), ""),
+    ("rd.md.uuid=", ALL, "rd.md.uuid= is no UUID"), ("rd.md.uuid", ALL, "is no UUID"),
+    ("rd.md.uuid=1234", ALL, "is no UUID"), ("rd.md.uuid=%s0" % UUID, ALL, "is no UUID"),
+    ("rd.md.uuid=" + UUID.replace("7", "g", 1), ALL, "is no UUID"),
+    ('rd.md.uuid=*",RUN+=reboot', ALL, "is no UUID"),
+    ("rd.md.imsm=0", dict(ALL, **{MD: skips("isw_raid_member")}), ""),
+    ("rd.md.ddf=0", dict(ALL, **{MD: skips("ddf_raid_member")}), ""),
+    ("rd.md.conf=0", dict(ALL, **{"gone": "r/etc/mdadm/mdadm.conf"}), ""),
+    # how long the root is waited for
+    ("root=UUID=12-34 rd.timeout=20", timeout(BY_UUID, "20s"), ""),
+    ("root=UUID=12-34 rd.timeout=0", timeout(BY_UUID, "infinity"), ""),
+    ("root=UUID=12-34 rd.retry=200", timeout(BY_UUID, "200s"), ""),
+    ("root=UUID=12-34 rd.retry=0", ALL, ""),
+    ("root=UUID=12-34 rd.timeout=5 rd.retry=200", timeout(BY_UUID, "5s"), ""),
+    ("root=UUID=12-34 rootdelay=30", ALL, ""),
+    ("root=UUID=12-34 rootdelay=300", timeout(BY_UUID, "300s"), ""),
+    ("root=UUID=12-34 rd.timeout=1s", ALL, "rd.timeout=1s is no number of seconds"),
+    ("root=UUID=12-34 rd.timeout", ALL, "is no number of seconds"),
+    ("root=UUID=12-34 rd.timeout=-1", ALL, "is no number of seconds"),
+    ("root=UUID=12-34 rd.timeout=99999999999", ALL, "is no number of seconds"),
+    ("root=UUID=12-34 rd.timeout=7 rd.timeout=x", timeout(BY_UUID, "7s"), "rd.timeout=x"),
+    ("root=UUID=12-34 rootdelay=soon", ALL, "rootdelay=soon"),
+    ("root=/dev/mapper/vg-root rd.timeout=3", timeout(r"dev-mapper-vg\x2droot", "3s"), ""),
+    ("root=/dev//vda1/ rd.timeout=3", timeout("dev-vda1", "3s"), ""),
+    ("root=block:/dev/vda rd.timeout=3", timeout("dev-vda", "3s"), ""),
+    ("'root=LABEL=my disk' rd.timeout=3",
+     timeout(r"dev-disk-by\x2dlabel-my\x5cx20disk", "3s"), ""),
+    ("root=PARTUUID=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartuuid-a", "3s"), ""),
+    ("root=PARTLABEL=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartlabel-a", "3s"), ""),
+    ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
+    ("root=nfs:1.2.3.4:/x rd.timeout=3", ALL, ""), ("root=/dev/nfs rd.timeout=3", ALL, ""),
+    # shells
+    ("rd.break", step("cleanup", "initrd-switch-root.target",
+                      "Before=initrd-udevadm-cleanup-db.service initrd-switch-root.service"), ""),
+    ("rd.break=cmdline", step("cmdline", "sysinit.target", "systemd-udevd.service\n"), ""),
+    ("rd.break=pre-udev", step("pre-udev", "sysinit.target", "Before=systemd-udevd.service\n"), ""),
+    ("rd.break=pre-trigger", step("pre-trigger", "sysinit.target",
+                                  "After=systemd-udevd.service\n"), ""),
+    ("rd.break=initqueue", step("initqueue", "initrd.target",
+                                "After=systemd-udev-trigger.service\n"), ""),
+    ("rd.break=pre-mount", step("pre-mount", "initrd.target", "sysroot.mount\n"), ""),
+    ("rd.break=mount", step("mount", "initrd.target", "After=sysroot.mount\n"), ""),
+    ("rd.break=pre-pivot", step("pre-pivot", "initrd.target", "Before=initrd-cleanup.service\n"), ""),
+    ("rd.break=cleanup", step("cleanup", "initrd-switch-root.target"), ""),
+    ("rd.break=pre-mount rd.break=mount",
+     dict(step("pre-mount", "initrd.target"), **step("mount", "initrd.target")), ""),
+    ("rd.break=later", ALL, "rd.break=later names no step"), ("rd.break=", ALL, "names no step"),
+    ("rd.break=../x", ALL, "names no step"),
+    ("break", step("pre-mount", "initrd.target"), ""),
+    ("break=top", step("cmdline", "sysinit.target"), ""),
+    ("break=modules", step("pre-udev", "sysinit.target"), ""),
+    ("break=premount", step("pre-mount", "initrd.target"), ""),
+    ("break=mount", step("pre-mount", "initrd.target"), ""),
+    ("break=bottom", step("pre-pivot", "initrd.target"), ""),
+    ("break=init", step("cleanup", "initrd-switch-root.target"), ""),
+    ("break=x", ALL, "break=x names no step"),
+    ("rd.shell", ALL, ""), ("rd.shell=1", ALL, ""), ("rd.emergency=reboot", ALL, ""),
+    ("rd.shell=0", dict(ALL, **{"e/emergency.service": "systemctl --force halt\n"}), ""),
+    ("rd.shell=0 rd.emergency=reboot",
+     dict(ALL, **{"e/emergency.service": "systemctl --force reboot\n"}), ""),
+    ("rd.shell=0 rd.emergency=poweroff",
+     dict(ALL, **{"e/emergency.service": "systemctl --force poweroff\n"}), ""),
+    ("rd.shell=0 rd.emergency=halt",
+     dict(ALL, **{"e/emergency.service": "systemctl --force halt\n"}), ""),
+    ("rd.shell=0 rd.emergency=panic", dict(ALL, **{"e/emergency.service": "--force halt\n"}),
+     "rd.emergency=panic is none of"),
+    ("rd.shell=x", ALL, "rd.shell=x is neither"),
+    ("rd.info", dict(ALL, **{
+        "n/initrdd-debug.service": "SIGRTMIN+20",
+        "n/sysinit.target.wants/initrdd-debug.service": "-> ../initrdd-debug.service"}), ""),
+    ("rd.debug", dict(ALL, **{
+        "n/initrdd-debug.service": ["SIGRTMIN+20", "log-level debug"],
+        "n/sysinit.target.wants/initrdd-debug.service": "-> ../initrdd-debug.service",
+        "n/systemd-udevd.service.d/60-initrdd.conf": "SYSTEMD_LOG_LEVEL=debug"}), ""),
+    ("rd.debug=0 rd.info=0", ALL, ""),
+]
+# Where systemd's own generator is there to make the units.
+TABLE = "r/run/initrdd/cryptopts"
+CRYPT_CASES = [
+    ("cryptopts=target=c,source=/dev/sda2", {TABLE: "c /dev/sda2 none luks\n"}, "", "c"),
+    ("cryptopts=source=UUID=12-34,target=c-1,key=/k.key,discard,keyslot=1,readonly",
+     {TABLE: "c-1 UUID=12-34 /k.key discard,key-slot=1,read-only\n"}, "", r"c\x2d1"),
+    ("cryptopts=target=a,source=/dev/a cryptopts=target=b,source=/dev/b",
+     {TABLE: "a /dev/a none luks\nb /dev/b none luks\n"}, "", "b"),
+    ("cryptopts=target=c,source=/dev/a,rootdev,lvm=x", {TABLE: "c /dev/a none luks\n"}, "", "c"),
+    ("cryptopts=target=c,source=/dev/a,cipher=aes-xts-plain64,hash=sha256,size=256,plain",
+     {TABLE: "c /dev/a none cipher=aes-xts-plain64,hash=sha256,size=256,plain\n"}, "", "c"),
+    ("cryptopts=target=c,source=/dev/a,keyscript=/x", {TABLE: "c /dev/a none luks\n"},
+     "no script is run for a key", "c"),
+    ("cryptopts=target=c,source=/dev/a,strange", {TABLE: "c /dev/a none luks\n"},
+     '"strange" is not known', "c"),
+    ("cryptopts=target=c,source=/dev/a rd.luks=0", {}, "", None),
+    ("cryptopts=target=c,source=/dev/a luks=no", {}, "", None),
+    ("cryptopts=source=/dev/a", {}, "lacks a target=", None),
+    ("cryptopts=target=c", {}, "lacks a target=", None),
+    ("cryptopts=target=,source=/dev/a", {}, "lacks a target=", None),
+    ("cryptopts=target=../c,source=/dev/a", {}, "lacks a target=", None),
+    ("'cryptopts=target=c,source=/dev/a b'", {}, "lacks a target=", None),
+    ("cryptopts", {}, "lacks a target=", None), ("cryptopts=", {}, "lacks a target=", None),
+    ("cryptopts=,,,", {}, "lacks a target=", None),
+]
+
+
+class Generator(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="test-generator-")
+        self.addCleanup(self.directory.cleanup)
+        for name in ("n", "e", "l", "r/etc/mdadm", "r/etc/lvm"):
+            os.makedirs(os.path.join(self.directory.name, name))
+        for name in ("lvm/lvm.conf", "mdadm/mdadm.conf"):
+            self.write("r/etc/" + name, "# of the host\n")
+
+    def write(self, name, text):
+        with open(os.path.join(self.directory.name, name), "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+    def run_generator(self, line, **environment):
+        environment = dict({"SYSTEMD_IN_INITRD": "1", "SYSTEMD_PROC_CMDLINE": line,
+                            "INITRDD_GENERATOR_ROOT": os.path.join(self.directory.name, "r")},
+                           **environment)
+        done = subprocess.run([GENERATOR, "n", "e", "l"], cwd=self.directory.name, text=True,
+                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              check=False)
+        return done.returncode, done.stdout
+
+    def tree(self):
+        """{path: content}; of a link "-> TARGET"."""
+        found = {}
+        for top, _, names in os.walk(self.directory.name):
+            for name in names:
+                path = os.path.join(top, name)
+                shown = os.path.relpath(path, self.directory.name)
+                if os.path.islink(path):
+                    found[shown] = "-> " + os.readlink(path)
+                else:
+                    with open(path, encoding="utf-8") as stream:
+                        found[shown] = stream.read()
+        return found
+
+    def check(self, line, expected, log, ignore=lambda path: False):
+        status, told = self.run_generator(line)
+        self.assertEqual(status, 0, told)
+        if log:
+            self.assertIn(log, told)
+            self.assertEqual(len(told.splitlines()), 1, told)
+        else:
+            self.assertEqual(told, "")
+        tree = {path: text for path, text in self.tree().items() if not ignore(path)}
+        expected = dict({"r/etc/lvm/lvm.conf": "", "r/etc/mdadm/mdadm.conf": ""}, **expected)
+        expected.pop(expected.pop("gone", None), None)
+        self.assertEqual(sorted(tree), sorted(expected))
+        for path, parts in expected.items():
+            for part in [parts] if isinstance(parts, str) else parts:
+                self.assertIn(part, tree[path])
+        return tree
+
+    def test_options(self):
+        for line, expected, log in CASES:
+            with self.subTest(line):
+                self.directory.cleanup()
+                self.setUp()
+                tree = self.check(line, expected, log)
+                for path, text in tree.items():
+                    if path.startswith(("n/", "e/")) and not text.startswith("-> "):
+                        for row in text.splitlines():
+                            self.assertRegex(row, r"^(|\[[A-Z]\w+\]|[A-Z]\w+=.+)$", path)
+                # PID 1 is reloaded, and all is as it was.
+                self.assertEqual(self.run_generator(line)[0], 0)
+                self.assertEqual(self.tree(), tree)
+
+    @unittest.skipUnless(os.path.exists(CRYPTSETUP), "systemd-cryptsetup-generator is not installed")
+    def test_cryptopts(self):
+        for line, expected, log, unit in CRYPT_CASES:
+            with self.subTest(line):
+                self.directory.cleanup()
+                self.setUp()
+                self.check(line, dict(ALL, **expected), log, lambda path: path.startswith("n/"))
+                units = [path for path in self.tree() if re.match("n/systemd-cryptsetup@", path)]
+                self.assertEqual(bool(units), unit is not None)
+                if unit:
+                    self.assertIn("n/systemd-cryptsetup@%s.service" % unit, units)
+
+    def test_local(self):
+        """What the host has in its lvmlocal.conf stays, and comes first."""
+        self.write(LOCAL, 'local { system_id = "x" }\n')
+        self.run_generator("rd.lvm.vg=a")
+        first = self.tree()[LOCAL]
+        self.assertTrue(first.startswith('local { system_id = "x" }\n# '))
+        self.run_generator("rd.lvm.vg=a")
+        self.assertEqual(self.tree()[LOCAL], first)
+
+    def test_no_lvm(self):
+        """An image without LVM."""
+        os.unlink(os.path.join(self.directory.name, "r/etc/lvm/lvm.conf"))
+        os.rmdir(os.path.join(self.directory.name, "r/etc/lvm"))
+        self.assertEqual(self.run_generator(""), (0, ""))
+        status, told = self.run_generator("rd.lvm.vg=a")
+        self.assertEqual(status, 0)
+        self.assertIn("This image has no LVM", told)
+        self.assertEqual(list(self.tree()), ["r/etc/mdadm/mdadm.conf"])
+
+    def test_real_root(self):
+        before = self.tree()
+        self.assertEqual(self.run_generator("rd.lvm=0 rd.break", SYSTEMD_IN_INITRD="0"), (0, ""))
+        self.assertEqual(self.tree(), before)
+
+    def test_usage(self):
+        done = subprocess.run([GENERATOR], stderr=subprocess.PIPE, check=False)
+        self.assertEqual(done.returncode, 2)
+
+    def test_can_not_write(self):
+        """Who can't do the one does the other, and says so."""
+        os.rmdir(os.path.join(self.directory.name, "n"))
+        self.write("n", "in the way")
+        status, told = self.run_generator("rd.break rd.lvm.vg=a")
+        self.assertNotEqual(status, 0)
+        self.assertIn("can't be", told)
+        self.assertIn('"a"', self.tree()[LOCAL])
+
+
+if __name__ == "__main__":
+    unittest.main()

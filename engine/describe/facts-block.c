@@ -65,7 +65,7 @@ static int tag_dm(Host *h, const char *block, char ***devices, unsigned depth) {
                 return host_tag(h, "block:integrity");
         if (startswith(uuid, "CRYPT-")) {
                 r = host_tag(h, "block:crypt");
-                return r >= 0 && name ? host_tag_crypt(h, name, devices, depth) : r;
+                return r >= 0 && name ? host_tag_crypt(h, name, uuid, block, devices, depth) : r;
         }
         if (startswith(uuid, "part")) {
                 r = host_tag(h, "block:part");

@@ -126,12 +126,19 @@ int host_find_modaliases(Host *h) {
                             "Can't be read, so the hardware is not known: %s", strerror(-fd));
                 return 0;
         }
-        r = walk_devices(fd, 0, false, false, &aliases);
+        r = 0;
+        /* Ciphers that were found on the way to the disks. */
+        STRV_FOREACH(alias, h->facts->modaliases)
+                if (r >= 0)
+                        r = strmap_replace(&aliases, *alias, NULL);
+        if (r >= 0)
+                r = walk_devices(fd, 0, false, false, &aliases);
         if (r < 0)
                 return r;
         l = calloc(aliases.n + 1, sizeof(char *));
         if (!l)
                 return -ENOMEM;
+        strv_free(h->facts->modaliases);
         h->facts->modaliases = l;
         STRMAP_FOREACH(e, &aliases)
                 *l++ = TAKE_PTR(e->key);

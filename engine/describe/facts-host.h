@@ -36,6 +36,7 @@ typedef struct Host {
 
 /* facts.c */
 void facts_mount_done(FactsMount *m);
+void facts_crypt_done(FactsCrypt *c);
 
 /* Facts of a tree that holds what was recorded of a machine; facts_new_host() is this with "/". */
 int facts_new_recorded(const char *root, Report *report, Facts **ret);
@@ -94,14 +95,26 @@ int disk_tag(Host *h, const char *name, const char *directory, char ***devices, 
 /* facts-crypt.c */
 int host_read_crypttab(Host *h);
 const CryptEntry *host_crypt_entry(const Host *h, const char *name);
-/* What an encrypted layer of that name needs beside its driver: tokens, network, key devices. */
-int host_tag_crypt(Host *h, const char *name, char ***devices, unsigned depth);
+/* What an encrypted layer of that name needs beside its driver: its line of crypttab, ciphers,
+ * tokens, network, key devices. `uuid` is that of the mapping and `block` its kernel name, or
+ * both are NULL: nothing is mapped now. */
+int host_tag_crypt(Host *h, const char *name, const char *uuid, const char *block,
+                   char ***devices, unsigned depth);
 /* The entries that are marked for the initrd, whatever lies on them. */
 int host_find_attached(Host *h);
+/* Whether the line says that it is for the initrd: x-initrd.attach, Debian's `initramfs`. */
+bool crypt_entry_is_marked(const CryptEntry *e) _pure_;
 /* Whether the key is made anew at each boot, so that nothing outlives it. */
 bool crypt_entry_is_volatile(const CryptEntry *e) _pure_;
 /* Whether a comma-separated list has an option, "name" or "name=value". */
 bool options_contain(const char *options, const char *name) _pure_;
+
+/* facts-luks.c */
+/* Adds the ciphers and tokens that the LUKS header in the file or device tells of. 1, or 0 when there is
+ * none that could be read. */
+int host_read_luks(Host *h, const char *path);
+/* Adds those of a cipher as cryptsetup writes it; NULL: none. */
+int host_add_cipher(Host *h, const char *spec);
 
 /* facts-resume.c */
 int host_find_resume(Host *h);

@@ -4,6 +4,7 @@
  * Facts as JSON, so that an image for one machine can be built on another.
  *
  *   {
+ *     "crypt": [ { "device": "UUID=…", "key": …, "name": "root", "options": … } ],
  *     "generic": false,
  *     "machine": "x86_64",            or null
  *     "microcode": "intel:06-55-04",  or null
@@ -78,12 +79,32 @@ static json_t *mounts_to_json(const Facts *facts) {
         return TAKE_PTR(array);
 }
 
+static json_t *crypt_to_json(const Facts *facts) {
+        _cleanup_json_ json_t *array = json_array();
+
+        if (!array)
+                return NULL;
+        for (size_t i = 0; i < facts->n_crypt; i++) {
+                const FactsCrypt *c = &facts->crypt[i];
+                _cleanup_json_ json_t *o = json_object();
+
+                if (!o || json_object_set_new(o, "device", string_to_json(c->device)) < 0 ||
+                    json_object_set_new(o, "key", string_to_json(c->key)) < 0 ||
+                    json_object_set_new(o, "name", string_to_json(c->name)) < 0 ||
+                    json_object_set_new(o, "options", string_to_json(c->options)) < 0 ||
+                    json_array_append(array, o) < 0)
+                        return NULL;
+        }
+        return TAKE_PTR(array);
+}
+
 int facts_to_json(const Facts *facts, char **ret) {
         _cleanup_json_ json_t *o = json_object();
         _cleanup_free_ char *text = NULL;
         char *line;
 
-        if (!o || json_object_set_new(o, "generic", json_boolean(facts->generic)) < 0 ||
+        if (!o || json_object_set_new(o, "crypt", crypt_to_json(facts)) < 0 ||
+            json_object_set_new(o, "generic", json_boolean(facts->generic)) < 0 ||
             json_object_set_new(o, "machine", string_to_json(facts->machine)) < 0 ||
             json_object_set_new(o, "microcode", string_to_json(facts->microcode)) < 0 ||
             json_object_set_new(o, "modaliases", strv_to_json(facts->modaliases)) < 0 ||
@@ -209,9 +230,47 @@ static int read_mounts(const Reader *reader, json_t *o, Facts *facts) {
         return 0;
 }
 
+/* crypttab(5) has no way to quote: what is in a field is no white space. */
+static bool is_field(const char *s) {
+        return !s || (*s && !strpbrk(s, " \t\r\n"));
+}
+
+static int read_crypt(const Reader *reader, json_t *o, Facts *facts) {
+        static const char *const known[] = { "device", "key", "name", "options", NULL };
+        json_t *j = json_object_get(o, "crypt"), *item;
+        size_t i;
+        int r;
+
+        if (!j)
+                return 0;
+        if (!json_is_array(j))
+                return wrong_type(reader, "crypt", "a list of objects");
+        facts->crypt = calloc(json_array_size(j) + 1, sizeof(FactsCrypt));
+        if (!facts->crypt)
+                return report_oom(reader->report);
+        json_array_foreach(j, i, item) {
+                FactsCrypt *c = &facts->crypt[i];
+
+                if (!json_is_object(item))
+                        return wrong_type(reader, "crypt", "a list of objects");
+                facts->n_crypt++;
+                if ((r = read_string(reader, item, "name", &c->name)) < 0 ||
+                    (r = read_string(reader, item, "device", &c->device)) < 0 ||
+                    (r = read_string(reader, item, "key", &c->key)) < 0 ||
+                    (r = read_string(reader, item, "options", &c->options)) < 0)
+                        return r;
+                if (!c->name || !c->device || !is_field(c->name) || !is_field(c->device) ||
+                    !is_field(c->key) || !is_field(c->options))
+                        return wrong_type(reader, "crypt", "a list of objects with \"name\" and "
+                                                           "\"device\", without white space");
+                warn_unknown(reader, item, known);
+        }
+        return 0;
+}
+
 static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
-        static const char *const known[] = { "generic", "machine", "microcode", "modaliases",
-                                             "mounts",  "tags",    NULL };
+        static const char *const known[] = { "crypt",  "generic", "machine", "microcode",
+                                             "modaliases", "mounts", "tags", NULL };
         json_t *generic = json_object_get(o, "generic");
         int r;
 
@@ -226,7 +285,7 @@ static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
             (r = read_strv(reader, o, "modaliases", true, &facts->modaliases)) < 0 ||
             (r = read_string(reader, o, "machine", &facts->machine)) < 0 ||
             (r = read_string(reader, o, "microcode", &facts->microcode)) < 0 ||
-            (r = read_mounts(reader, o, facts)) < 0)
+            (r = read_mounts(reader, o, facts)) < 0 || (r = read_crypt(reader, o, facts)) < 0)
                 return r;
         warn_unknown(reader, o, known);
         return 0;

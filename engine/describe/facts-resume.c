@@ -8,7 +8,8 @@
  *
  *   resume= on the kernel command line
  *   RESUME= in /etc/initramfs-tools/conf.d/resume; "none" is an answer, "auto" is not
- *   the largest active swap that lasts: not in memory, and not under a key that is thrown away
+ *   the largest active swap that lasts: not in memory, and not under a key that is thrown away or
+ *   that lies in the root (crypttab's x-initrd.attach says that it may be in the image)
  *
  * A swap file is read by offset from the device that its file system is on; the file system isn't
  * mounted for that, so only the device's layers count.
@@ -113,7 +114,10 @@ static int lasts(const Host *h, const char *name) {
         if (r < 0)
                 return r == -ENOMEM ? r : 1;
         e = host_crypt_entry(h, dm);
-        return !e || !crypt_entry_is_volatile(e);
+        if (!e)
+                return 1;
+        /* A key in a file of the root is not there yet, and is not for an image unless it says so. */
+        return !crypt_entry_is_volatile(e) && (!e->key || crypt_entry_is_marked(e));
 }
 
 /* How fstab calls the swap, if it has this one: by device, since the names may differ. */

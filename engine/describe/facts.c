@@ -22,6 +22,13 @@ void facts_mount_done(FactsMount *m) {
         strv_free(m->devices);
 }
 
+void facts_crypt_done(FactsCrypt *c) {
+        free(c->name);
+        free(c->device);
+        free(c->key);
+        free(c->options);
+}
+
 Facts *facts_free(Facts *facts) {
         if (!facts)
                 return NULL;
@@ -30,6 +37,9 @@ Facts *facts_free(Facts *facts) {
         for (size_t i = 0; i < facts->n_mounts; i++)
                 facts_mount_done(&facts->mounts[i]);
         free(facts->mounts);
+        for (size_t i = 0; i < facts->n_crypt; i++)
+                facts_crypt_done(&facts->crypt[i]);
+        free(facts->crypt);
         free(facts->machine);
         free(facts->microcode);
         free(facts);

@@ -21,7 +21,8 @@
  *   plymouth       a boot splash is installed and wanted
  *   arch:x86       and so on, as the kernel names them: arm64, riscv, powerpc
  *
- * and the modaliases of the hardware that is present. Only ancestors of what the initramfs mounts
+ * and the modaliases of the hardware that is present, to which belong the ciphers of encrypted layers
+ * (crypto-aes). Only ancestors of what the initramfs mounts
  * are looked at, never every volume of the machine. Generic facts match every tag but those of
  * another architecture than the root's.
  */
@@ -40,12 +41,23 @@ typedef struct FactsMount {
                          * them, "dm-0", "sda2"; NULL for the network and the like */
 } FactsMount;
 
+/* A line of crypttab(5) that the initramfs needs: of an encrypted layer that was met on the way to the
+ * disks, or one that is marked for the initrd. Without a line in the machine's own, as the layer says
+ * of itself. */
+typedef struct FactsCrypt {
+        char *name, *device;
+        char *key; /* NULL when there is none */
+        char *options; /* or NULL */
+} FactsCrypt;
+
 typedef struct Facts {
         bool generic; /* every tag is there; `tags` has arch:, where that is known */
         char **tags; /* sorted */
         char **modaliases; /* sorted, each once */
         FactsMount *mounts;
         size_t n_mounts;
+        FactsCrypt *crypt; /* as they were met, each name once */
+        size_t n_crypt;
         char *machine; /* uname -m of the machine, or NULL */
         /* "intel" or "amd" with the CPU's family, model and stepping in hexadecimal, or NULL.
          * "intel:06-55-04" is the file intel-ucode/06-55-04. "amd:19-11-01" is the file of the

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <endian.h>
 #include <sys/inotify.h>
 #include <cmocka.h>
 
@@ -507,6 +508,134 @@ static void test_only_ancestors(void **state) {
         assert_string_equal(warnings, "");
 }
 
+/* The lines that an image's crypttab gets: of what was met, and of what is marked. */
+static void test_crypttab(void **state) {
+#define LUKS                                                                                      \
+        SATA(1, "sda", "8:0")                                                                     \
+        DM("dm-0", "253:0", "CRYPT-LUKS2-1234567812345678123456789abcdef0-root", "root")          \
+        "slave dm-0 sda\n" ROOT("253:0", "/dev/mapper/root")
+        static const struct {
+                const char *name, *machine, *lines; /* "NAME DEVICE KEY OPTIONS;…" */
+                const char *warnings;
+        } cases[] = {
+                { "its own line, and no other",
+                  LUKS "crypttab root UUID=12 none luks,discard\ncrypttab data UUID=bb /k luks\n",
+                  "root UUID=12 - luks,discard" },
+                { "none: opened by hand", LUKS, "root UUID=12345678-1234-5678-1234-56789abcdef0 - -" },
+                { "no LUKS", SATA(1, "sda", "8:0") DM("dm-0", "253:0", "CRYPT-PLAIN-root", "root")
+                  "slave dm-0 sda\n" ROOT("253:0", "/dev/mapper/root"), "" },
+                { "the header is elsewhere",
+                  LUKS "file /run/udev/data/b8:0 E:ID_FS_TYPE=ext4\n",
+                  "root UUID=12345678-1234-5678-1234-56789abcdef0 - -", "/etc/crypttab:0" },
+                { "marked, with its key",
+                  LUKS "crypttab root UUID=12\ncrypttab data /dev/sda /k.key luks,x-initrd.attach\n",
+                  "root UUID=12 - -;data /dev/sda /k.key luks,x-initrd.attach" },
+                { "as Debian marks it",
+                  LUKS "crypttab root UUID=12\ncrypttab data /dev/sda none luks,initramfs\n",
+                  "root UUID=12 - -;data /dev/sda - luks,initramfs" },
+                { "marked and met: once", LUKS "crypttab root UUID=12 none luks,x-initrd.attach\n",
+                  "root UUID=12 - luks,x-initrd.attach" },
+                { "a swap to resume from, whose key is in the root", /* is none */
+                  LUKS HIBERNATES
+                  DM("dm-1", "253:1", "CRYPT-LUKS2-00-swap", "swap") "slave dm-1 sda\n"
+                  "file /proc/swaps Filename\tType\tSize\tUsed\tPriority\n"
+                  "file /proc/swaps /dev/dm-1 partition 100 0 -2\n"
+                  "crypttab root UUID=12\ncrypttab swap UUID=13 /etc/swap.key luks\n",
+                  "root UUID=12 - -" },
+                { "one whose passphrase is asked for",
+                  LUKS HIBERNATES
+                  DM("dm-1", "253:1", "CRYPT-LUKS2-00-swap", "swap") "slave dm-1 sda\n"
+                  "file /proc/swaps Filename\tType\tSize\tUsed\tPriority\n"
+                  "file /proc/swaps /dev/dm-1 partition 100 0 -2\n"
+                  "crypttab root UUID=12\ncrypttab swap UUID=13 none luks\n",
+                  "root UUID=12 - -;swap UUID=13 - luks" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_recorded_ Recorded m = {};
+                _cleanup_(facts_freep) Facts *facts = NULL;
+                char warnings[512] = "", lines[1024] = "";
+                _cleanup_(report_done) Report report = { .on_warning = on_warning,
+                                                         .userdata = warnings };
+
+                recorded_new(&m);
+                recorded_dir(&m, "/sys/devices");
+                recorded_add(&m, cases[i].machine);
+                assert_int_equal(facts_new_recorded(m.root, &report, &facts), 0);
+                for (size_t j = 0; j < facts->n_crypt; j++) {
+                        const FactsCrypt *c = &facts->crypt[j];
+                        size_t n = strlen(lines);
+
+                        snprintf(lines + n, sizeof(lines) - n, "%s%s %s %s %s", j > 0 ? ";" : "",
+                                 c->name, c->device, c->key ?: "-", c->options ?: "-");
+                }
+                if (!streq(lines, cases[i].lines))
+                        print_error("%s\n", cases[i].name);
+                assert_string_equal(lines, cases[i].lines);
+                assert_string_equal(warnings, cases[i].warnings ?: "");
+        }
+}
+
+/* What the header tells: ciphers, which the kernel has drivers for, and tokens. */
+static void test_luks(void **state) {
+        static const char json[] =
+                "{\"keyslots\":{\"0\":{\"area\":{\"encryption\":\"serpent-xts-plain64\"},"
+                "\"kdf\":{\"type\":\"pbkdf2\",\"hash\":\"sha512\"},\"af\":{\"hash\":\"sha256\"}}},"
+                "\"segments\":{\"0\":{\"encryption\":\"capi:xts(aes)-essiv:sha1\","
+                "\"integrity\":{\"type\":\"hmac(sha256)\"}}},\"digests\":{\"0\":{\"hash\":1}},"
+                "\"tokens\":{\"0\":{\"type\":\"systemd-tpm2\"},\"1\":{\"type\":\"systemd-fido2\"},"
+                "\"2\":{\"type\":\"systemd-recovery\"},\"3\":{\"type\":\"clevis\"},\"4\":7}}";
+        static const struct {
+                uint16_t version;
+                uint64_t size;
+                const char *body;
+                size_t at;
+                const char *ciphers, *tags; /* beside those of the layers */
+        } cases[] = {
+                { 2, 16384, json, 4096, "crypto-aes crypto-essiv crypto-hmac crypto-serpent "
+                  "crypto-sha1 crypto-sha256 crypto-sha512 crypto-xts", "fido2 tpm2" },
+                { 1, 0, "twofish", 8, "crypto-twofish", "" },
+                { 1, 0, "cbc-essiv:sha256", 40, "crypto-cbc crypto-essiv crypto-sha256", "" },
+                /* Damaged, or of a time to come. */
+                { 2, 16384, "{\"keyslots\":", 4096, "", "" },
+                { 2, 16384, "[]", 4096, "", "" },
+                { 2, 16384, "{\"tokens\":[1],\"segments\":7}", 4096, "", "" },
+                { 2, 0, json, 4096, "", "" },
+                { 2, UINT64_MAX, json, 4096, "", "" },
+                { 3, 16384, json, 4096, "", "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_recorded_ Recorded m = {};
+                _cleanup_(facts_freep) Facts *facts = NULL;
+                _cleanup_free_ char *node = NULL, *ciphers = NULL;
+                _cleanup_close_ int fd = -EBADF;
+                char warnings[512] = "", disk[16384] = { 'L', 'U', 'K', 'S', (char) 0xba, (char) 0xbe };
+                _cleanup_(report_done) Report report = { .on_warning = on_warning,
+                                                         .userdata = warnings };
+                uint16_t version = htobe16(cases[i].version);
+                uint64_t size = htobe64(cases[i].size);
+
+                memcpy(disk + 6, &version, 2);
+                memcpy(disk + 8, &size, 8);
+                memcpy(disk + cases[i].at, cases[i].body, strlen(cases[i].body));
+                recorded_new(&m);
+                recorded_dir(&m, "/sys/devices");
+                recorded_add(&m, LUKS "file /run/udev/data/b8:0 E:ID_FS_TYPE=crypto_LUKS\n");
+                assert_true(str_printf(&node, "%s/dev/sda", m.root) >= 0);
+                fd = open(node, O_WRONLY | O_TRUNC | O_CLOEXEC);
+                assert_int_equal(fd_write_all(fd, disk, sizeof(disk)), 0);
+                assert_int_equal(facts_new_recorded(m.root, &report, &facts), 0);
+                ciphers = strv_join(facts->modaliases, " ");
+                assert_string_equal(ciphers, cases[i].ciphers);
+                assert_int_equal(facts_match(facts, "tpm2"), strstr(cases[i].tags, "tpm2") != NULL);
+                assert_int_equal(facts_match(facts, "fido2"), strstr(cases[i].tags, "fido2") != NULL);
+                assert_false(facts_match(facts, "pkcs11"));
+                assert_string_equal(warnings, "");
+        }
+#undef LUKS
+}
+
 /* The superblock is read only where udev's database has nothing to say. */
 static void test_superblock(void **state) {
         static const uint8_t swap_magic[] = "SWAPSPACE2";
@@ -715,6 +844,11 @@ static void test_match(void **state) {
 static void test_json(void **state) {
         static const char text[] =
                 "{\n"
+                "  \"crypt\": [\n    {\n"
+                "      \"device\": \"UUID=2\",\n"
+                "      \"key\": null,\n"
+                "      \"name\": \"root\",\n"
+                "      \"options\": \"luks,discard\"\n    }\n  ],\n"
                 "  \"generic\": false,\n"
                 "  \"machine\": \"x86_64\",\n"
                 "  \"microcode\": null,\n"
@@ -775,6 +909,16 @@ static void test_json_strict(void **state) {
                 { "{\"tags\":[],\"modaliases\":{}}", -EINVAL, "", "\"modaliases\" must be", 0 },
                 { "{\"tags\":[],\"machine\":[]}", -EINVAL, "", "\"machine\" must be", 0 },
                 { "{\"tags\":[],\"microcode\":1}", -EINVAL, "", "\"microcode\" must be", 0 },
+                { "{\"tags\":[],\"crypt\":[{\"name\":\"a\",\"device\":\"b\",\"x\":0}]}", 0, "f:0",
+                  NULL, 0 },
+                { "{\"tags\":[],\"crypt\":{}}", -EINVAL, "", "\"crypt\" must be", 0 },
+                { "{\"tags\":[],\"crypt\":[1]}", -EINVAL, "", "\"crypt\" must be", 0 },
+                { "{\"tags\":[],\"crypt\":[{\"name\":\"a\"}]}", -EINVAL, "", "\"crypt\" must be", 0 },
+                { "{\"tags\":[],\"crypt\":[{\"name\":1}]}", -EINVAL, "", "\"name\" must be", 0 },
+                { "{\"tags\":[],\"crypt\":[{\"name\":\"a\",\"device\":\"b c\"}]}", -EINVAL, "",
+                  "white space", 0 },
+                { "{\"tags\":[],\"crypt\":[{\"name\":\"a\",\"device\":\"b\",\"options\":\"x\\ny\"}]}",
+                  -EINVAL, "", "white space", 0 },
                 { "{\"tags\":[],\"mounts\":{}}", -EINVAL, "", "\"mounts\" must be", 0 },
                 { "{\"tags\":[],\"mounts\":[1]}", -EINVAL, "", "\"mounts\" must be", 0 },
                 { "{\"tags\":[],\"mounts\":[{\"where\":\"/\"}]}", -EINVAL, "", "\"mounts\" must be", 0 },
@@ -809,6 +953,7 @@ int main(void) {
                 cmocka_unit_test(test_mounts),     cmocka_unit_test(test_crypt),
                 cmocka_unit_test(test_resume),     cmocka_unit_test(test_failures),
                 cmocka_unit_test(test_corrupt),    cmocka_unit_test(test_only_ancestors),
+                cmocka_unit_test(test_crypttab),   cmocka_unit_test(test_luks),
                 cmocka_unit_test(test_superblock), cmocka_unit_test(test_hardware),
                 cmocka_unit_test(test_console),    cmocka_unit_test(test_source),
                 cmocka_unit_test(test_root),

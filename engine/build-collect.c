@@ -9,6 +9,7 @@
 
 #include "build-internal.h"
 #include "collect/accounts.h"
+#include "collect/crypttab.h"
 #include "collect/early.h"
 #include "image/verify.h"
 #include "pack/kept.h"
@@ -47,6 +48,12 @@ static int collect_part_includes(void *userdata, Collection **ret) {
         Part *p = userdata;
 
         return collect_includes(p->build->collector, p->build->profile, ret);
+}
+
+static int collect_part_crypttab(void *userdata, Collection **ret) {
+        Part *p = userdata;
+
+        return collect_crypttab(p->build->collector, p->build->profile, ret);
 }
 
 static int collect_part_early(void *userdata, Collection **ret) {
@@ -363,6 +370,30 @@ static int add_includes(Build *b) {
         return add_whole(b, "includes", SCOPE_HOST, collect_part_includes, &part, state);
 }
 
+/* Who opens encrypted devices has to be told of them. */
+static int add_crypttab(Build *b) {
+        Part part = { .build = b };
+        XXH3_state_t *state;
+
+        if (!plan_find(b->plan, "crypt") || strmap_contains(&b->dropped, "crypt"))
+                return 0;
+        state = build_hash_begin(b, "crypttab");
+        if (!state)
+                return report_oom(b->report);
+        build_hash_string(state, b->facts->generic ? "generic" : "host");
+        for (size_t i = 0; i < b->facts->n_crypt; i++) {
+                const FactsCrypt *crypt = &b->facts->crypt[i];
+
+                build_hash_string(state, crypt->name);
+                build_hash_string(state, crypt->device);
+                build_hash_string(state, crypt->key);
+                build_hash_string(state, crypt->options);
+        }
+        for (size_t i = 0; i < b->profile->n_includes; i++)
+                build_hash_string(state, b->profile->includes[i].source);
+        return add_whole(b, "crypttab", SCOPE_HOST, collect_part_crypttab, &part, state);
+}
+
 static void count(Build *b) {
         for (size_t i = 0; i < b->fragments->owners.n; i++) {
                 const Entry *e = b->fragments->owners.entries[i].value;
@@ -387,6 +418,8 @@ static int collect_all(Build *b, Sum *sum) {
         }
         if (r >= 0)
                 r = add_profile_drivers(b, sum);
+        if (r >= 0)
+                r = add_crypttab(b);
         if (r < 0)
                 return r;
         strv_uniq(sum->users);

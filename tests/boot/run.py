@@ -68,9 +68,11 @@ class Runner:
         if case.root.system:
             extra["memory"] = 1536
         if not case.root.firmware:
-            images = disks.images(case.root.disks, case.root.system)
+            images = disks.images(case.disks, case.root.system)
+            if case.members is not None:
+                images = [images[i] for i in case.members]
             if tools:
-                command_line += " test.tools=/dev/vd" + "abc"[len(images)]
+                command_line += " test.tools=/dev/vd" + "abcdef"[len(images)]
             return qemu.Boot(kernel.vmlinux, image, command_line, images + list(tools), **extra)
         for path in qemu.FIRMWARE + (EFI_STUB,):
             if not os.path.exists(path):
@@ -89,6 +91,7 @@ class Runner:
         drivers = self.builder.drivers(image)
         assert drivers is None or not case.image.facts or drivers < HOST_DRIVERS_MAX, \
             "an image for one machine has %d drivers" % drivers
+        self.check_modules(case, image)
         boot = self.boot(case, image, kernel, tools)
         log = os.path.join(self.work, case.name + ".log")
         result = qemu.run(boot, log, expect, case.failures, case.answers, case.timeout)
@@ -106,6 +109,15 @@ class Runner:
             "kernel_to_switch_root": result.between("kernel", "switch-root")})
         assert result.error is None, "%s\n%s\nlog: %s" % (result.error, result.tail(), log)
         return [text for _, text in result.lines]
+
+    def check_modules(self, case, image):
+        """A host image has what its root needs, and nothing of what other roots do."""
+        modules = self.builder.modules(image)
+        if modules is None or not case.image.facts:
+            return
+        found = modules & matrix.STORAGE_MODULES
+        expected = case.root.modules or set()
+        assert found == expected, "the image has %s, its root needs %s" % (found, expected)
 
     def recorded(self, name):
         """The facts of the machine with that root, from the boot that records them. It is done
@@ -180,7 +192,7 @@ def main():
     make.facts = runner.recorded
     # Before anything is built: who copies a system with hard links changes times of its files.
     for case in cases:
-        disks.fixture(case.root.disks, case.root.system)
+        disks.fixture(case.disks, case.root.system)
     with concurrent.futures.ThreadPoolExecutor(arg.jobs) as pool:
         results = list(pool.map(runner.run_recorded, cases))
     table(runner.measured)

@@ -97,6 +97,10 @@ class Builder:
         """How many drivers an image has, or None."""
         return None
 
+    def modules(self, path):
+        """The names of the modules that an image has, or None."""
+        return None
+
 
 class InitrddBuilder(Builder):
     """initrdctl of a build directory, from a staged install: it finds its worker and the module
@@ -171,6 +175,11 @@ class InitrddBuilder(Builder):
     def drivers(self, path):
         listed = run(self.initrdctl, "--offline", "files", path).split()
         return sum(word.endswith(".ko") for word in listed)
+
+
+    def modules(self, path):
+        told = json.loads(run(self.initrdctl, "--offline", "inspect", path, "--json=short"))
+        return {module["name"] for module in told["modules"]}
 
 
 class DracutBuilder(Builder):

@@ -22,6 +22,7 @@ from cache import run
 
 MIB = 1024 * 1024
 PASSPHRASE = "correct horse"
+KEY = b"k" * 64
 UUID = {
     "lvm": "55555555-0000-4000-8000-000000000001",
     "thin": "55555555-0000-4000-8000-000000000002",
@@ -128,7 +129,7 @@ for driver in %(drivers)s; do modprobe $driver; done
 n=0
 until [ -b /dev/%(last)s ] || [ $n -gt 100 ]; do sleep 0.1; n=$((n+1)); done
 printf '%(passphrase)s' >/passphrase
-head -c 64 /dev/zero | tr '\\0' k >/key
+printf '%(key)s' >/key
 fast="--pbkdf pbkdf2 --pbkdf-force-iterations 1000 --batch-mode"
 luks() {
         type=$1 uuid=$2 device=$3
@@ -212,7 +213,8 @@ def _names(count):
 
 def _job(sets):
     names = _names(sum(LAYOUT[name] for name in sets))
-    text = JOB % {"drivers": " ".join(DRIVERS), "last": names[-1][5:], "passphrase": PASSPHRASE}
+    text = JOB % {"drivers": " ".join(DRIVERS), "last": names[-1][5:], "passphrase": PASSPHRASE,
+                  "key": KEY.decode()}
     for name in sets:
         own, names = names[:LAYOUT[name]], names[LAYOUT[name]:]
         fill = "echo %s >/data/marker; /usr/sbin/mke2fs -q -F -t ext4 -L fake%s -U %s -d /data $1" % (

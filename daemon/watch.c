@@ -55,7 +55,7 @@ typedef struct Watch {
         bool limit_told;
         bool more; /* there may be events in the library's buffer */
 
-        /* What was told last, until the queue is empty. */
+        /* What was told last, and isn't written yet. */
         const Directory *last;
         char last_name[NAME_MAX + 1];
 
@@ -101,6 +101,7 @@ static void flush(Watch *w) {
                         done += (size_t) n;
         }
         w->out_size = 0;
+        w->last = NULL;
 }
 
 static void put(Watch *w, const char *line, size_t size) {
@@ -132,9 +133,9 @@ static void put_changed(Watch *w, const Directory *d, const char *name) {
         *p++ = '\t';
         p = watch_line_escape(p, name);
         *p++ = '\n';
-        put(w, line, (size_t) (p - line));
         w->last = d;
         strcpy(w->last_name, name);
+        put(w, line, (size_t) (p - line));
 }
 
 static void put_limit(Watch *w) {
@@ -164,7 +165,8 @@ static void directory_unwatch(Watch *w, Directory *d) {
                 (void) inotify_rm_watch(w->fd, wd);
 }
 
-/* 1 when it is watched from now on, 0 when it was already, or a negative errno when it isn't. */
+/* 0 or more when it is watched, else a negative errno. Tells when it isn't what it was: it may be
+ * looked at only for the sake of something below it. */
 static int directory_watch(Watch *w, Directory *d) {
         int wd, r;
 
@@ -176,6 +178,8 @@ static int directory_watch(Watch *w, Directory *d) {
         wd = inotify_add_watch(w->fd, d->path, EVENTS);
         if (wd < 0) {
                 r = -errno;
+                if (d->wanted && d->wd >= 0)
+                        put_changed(w, d, "");
                 directory_unwatch(w, d);
                 return r;
         }
@@ -183,7 +187,9 @@ static int directory_watch(Watch *w, Directory *d) {
                 return 0;
         directory_unwatch(w, d);
         d->wd = wd;
-        return 1;
+        if (d->wanted)
+                put_changed(w, d, "");
+        return 0;
 }
 
 /* Watches it, or its nearest existing parent. What came between the two looks is not missed. */
@@ -207,19 +213,10 @@ static void directory_attach(Watch *w, Directory *d) {
         }
 }
 
-/* As above, and tells when it isn't what it was. */
-static void directory_refresh(Watch *w, Directory *d) {
-        int wd = d->wd;
-
-        directory_attach(w, d);
-        if (d->wd != wd)
-                put_changed(w, d, "");
-}
-
 static void refresh_below(Watch *w, const char *path) {
         STRMAP_FOREACH(e, &w->directories)
                 if (directory_of(e)->wanted && path_below(e->key, path))
-                        directory_refresh(w, directory_of(e));
+                        directory_attach(w, directory_of(e));
 }
 
 /* Whether something that isn't there would appear through it. */
@@ -294,7 +291,6 @@ static void read_events(Watch *w) {
         w->more = event;
         if (event)
                 return;
-        w->last = NULL;
         if (inotifytools_error() != 0 && inotifytools_error() != EAGAIN &&
             inotifytools_error() != EINTR)
                 fail("Could not read events", inotifytools_error());
@@ -334,17 +330,17 @@ static void on_path(Watch *w, const char *path) {
                 put_limit(w);
                 return;
         }
+        directory_attach(w, d);
         if (!d->wanted)
                 w->n_wanted++;
-        d->wanted = true;
-        directory_attach(w, d);
+        d->wanted = true; /* and only then, since who asks need not be told that it is there */
 }
 
 /* Who asks may have made room, too. */
 static void on_empty_line(Watch *w) {
         STRMAP_FOREACH(e, &w->directories)
                 if (directory_of(e)->wanted && directory_of(e)->wd < 0)
-                        directory_refresh(w, directory_of(e));
+                        directory_attach(w, directory_of(e));
         put_word(w, WATCH_LINE_READY);
 }
 

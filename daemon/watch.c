@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "path-util.h"
+#include "string-util.h"
 #include "strmap.h"
 #include "watch-line.h"
 
@@ -234,11 +235,29 @@ static bool is_waited_at(const Watch *w, const Directory *d) {
         return false;
 }
 
+/* NAME.PID.MICROSECONDS.SECONDS, until depmod renames it. */
+static bool is_of_depmod(const char *name) {
+        const char *end = name + strlen(name);
+
+        if (!startswith(name, "modules."))
+                return false;
+        for (int i = 0; i < 3; i++) {
+                const char *p = end;
+
+                while (p > name && p[-1] >= '0' && p[-1] <= '9')
+                        p--;
+                if (p == end || p == name || p[-1] != '.')
+                        return false;
+                end = p - 1;
+        }
+        return true;
+}
+
 static bool is_temporary(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(temporary); i++)
                 if (fnmatch(temporary[i], name, 0) == 0)
                         return true;
-        return false;
+        return is_of_depmod(name);
 }
 
 static void on_event_in(Watch *w, Directory *d, uint32_t mask, const char *name) {

@@ -46,6 +46,19 @@ bool terminal_is_capable(int fd) {
         return isatty(fd) && term && !streq(term, "dumb");
 }
 
+const char *colour(Colour c) {
+        static const char *const sequences[] = {
+                [COLOUR_NORMAL] = "\033[0m",    [COLOUR_GOOD] = "\033[0;1;32m",
+                [COLOUR_WARN] = "\033[0;1;33m", [COLOUR_BAD] = "\033[0;1;31m",
+                [COLOUR_DIM] = "\033[0;90m",    [COLOUR_BOLD] = "\033[0;1m",
+        };
+        static int capable = -1;
+
+        if (capable < 0)
+                capable = terminal_is_capable(STDOUT_FILENO) && !*(getenv("NO_COLOR") ?: "");
+        return capable ? sequences[c] : "";
+}
+
 const char *size_to_text(uint64_t bytes, char ret[static SIZE_TEXT_MAX]) {
         static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
         double n = (double) bytes;

@@ -9,6 +9,9 @@
 
 typedef enum JsonMode { JSON_MODE_OFF, JSON_MODE_SHORT, JSON_MODE_PRETTY } JsonMode;
 
+/* Of `status`, beside those of initrdd-failure.h. */
+enum { EXIT_STATUS_STALE = 10, EXIT_STATUS_UNSAFE = 11 };
+
 /* The options, as they were given. NULL or false: not given. */
 extern const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
 extern char **arg_settings; /* KEY=VALUE for the profile, from --mode=, --compression=… */
@@ -16,6 +19,14 @@ extern bool arg_force, arg_all, arg_best, arg_quiet, arg_legend;
 extern bool arg_tree; /* of files: verb-files.c */
 extern unsigned arg_threads;
 extern JsonMode arg_json;
+
+/* Whose service is asked, and how. */
+typedef enum Transport { TRANSPORT_LOCAL, TRANSPORT_REMOTE, TRANSPORT_MACHINE } Transport;
+extern Transport arg_transport;
+extern const char *arg_host; /* of -H or -M */
+extern const char *arg_reason, *arg_lines;
+extern bool arg_offline, arg_ask_password, arg_block, arg_hooks, arg_detached, arg_follow;
+extern bool arg_pager;
 
 /* Every verb: `argv[0]` is its name. Returns the exit status. */
 int verb_build(int argc, char *argv[]);
@@ -31,6 +42,13 @@ int verb_files(int argc, char *argv[]);
 int verb_cat(int argc, char *argv[]);
 int verb_extract(int argc, char *argv[]);
 int verb_verify(int argc, char *argv[]);
+int verb_status(int argc, char *argv[]);
+int verb_remove(int argc, char *argv[]);
+int verb_jobs(int argc, char *argv[]);
+int verb_cancel(int argc, char *argv[]);
+int verb_hold(int argc, char *argv[]);
+int verb_monitor(int argc, char *argv[]);
+int verb_log(int argc, char *argv[]);
 
 /* One line on standard error: "initrdctl: …". */
 void say(const char *format, ...) _printf_(1, 2);
@@ -42,6 +60,17 @@ void say_warning(void *userdata, const char *path, unsigned line, const char *me
 
 /* Whether standard error, or output, is a terminal that can do more than print lines. */
 bool terminal_is_capable(int fd);
+
+/* Colours, as systemctl has them; empty strings where standard output takes none. */
+typedef enum Colour {
+        COLOUR_NORMAL,
+        COLOUR_GOOD,
+        COLOUR_WARN,
+        COLOUR_BAD,
+        COLOUR_DIM,
+        COLOUR_BOLD
+} Colour;
+const char *colour(Colour colour);
 
 /* "52.3 MB", in units of 1000. */
 #define SIZE_TEXT_MAX 16

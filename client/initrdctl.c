@@ -6,7 +6,9 @@
 #include <locale.h>
 #include <stdio.h>
 
+#include "bus.h"
 #include "client.h"
+#include "polkit-agent.h"
 #include "string-util.h"
 
 const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
@@ -14,6 +16,10 @@ char **arg_settings;
 bool arg_force, arg_all, arg_best, arg_quiet, arg_legend = true;
 unsigned arg_threads;
 JsonMode arg_json = JSON_MODE_OFF;
+Transport arg_transport = TRANSPORT_LOCAL;
+const char *arg_host, *arg_reason, *arg_lines;
+bool arg_offline, arg_ask_password = true, arg_block = true, arg_hooks = true, arg_detached;
+bool arg_follow, arg_pager = true;
 
 typedef struct Verb {
         const char *name;
@@ -21,17 +27,28 @@ typedef struct Verb {
         const char *arguments;
         const char *help;
         int (*run)(int argc, char *argv[]);
+        bool remote; /* the service can be asked, also that of another machine */
 } Verb;
 
 static int verb_help(int argc, char *argv[]);
 
 static const Verb verbs[] = {
-        { "build", 0, -1, "[KERNEL…]", "Build images that are missing or stale", verb_build },
-        { "rebuild", 0, -1, "[KERNEL…|--all]", "Build in any case", verb_build },
+        { "status", 0, 0, "", "The service, every kernel, and whether the next boot is safe",
+          verb_status, true },
+        { "list", 0, 0, "", "Images and their state", verb_list, true },
+        { "build", 0, -1, "[KERNEL…]", "Build images that are missing or stale", verb_build,
+          true },
+        { "rebuild", 0, -1, "[KERNEL…|--all]", "Build in any case", verb_build, true },
+        { "remove", 1, -1, "KERNEL…", "Remove the images of a kernel", verb_remove, true },
+        { "jobs", 0, 0, "", "What the service is doing", verb_jobs, true },
+        { "cancel", 1, -1, "JOB…", "Stop a job", verb_cancel, true },
+        { "hold", 1, -1, "-- COMMAND…", "No automatic builds while a command runs", verb_hold,
+          true },
+        { "monitor", 0, 0, "", "What the service does, as it happens", verb_monitor, true },
+        { "log", 0, 1, "[KERNEL]", "What the service wrote to the journal", verb_log, true },
         { "plan", 0, 1, "[KERNEL]", "What a build would contain and why; writes nothing",
           verb_plan },
-        { "list", 0, 0, "", "Images and their state", verb_list },
-        { "inspect", 1, 1, "IMAGE", "What an image is made of", verb_inspect },
+        { "inspect", 1, 1, "IMAGE", "What an image is made of", verb_inspect, true },
         { "files", 1, 1, "IMAGE", "The files of an image", verb_files },
         { "cat", 2, -1, "IMAGE PATH…", "The content of files of an image", verb_cat },
         { "extract", 2, 2, "IMAGE DIR", "Unpack an image into a directory", verb_extract },
@@ -71,14 +88,25 @@ static int verb_help(int argc, char *argv[]) {
              "     --set=KEY=VALUE    Any key of a profile\n"
              "     --best             Pack at the idle level at once\n"
              "     --recompress       With gc: pack what images are made of at the idle level\n"
-             "     --force            Build also when nothing changed; extract where something is\n"
-             "     --all              With rebuild: the images of all kernels\n"
-             "     --offline          Without the service (it is always so, as yet)\n"
+             "     --force            Build also when nothing changed; extract where something "
+             "is;\n"
+             "                        remove what is in use\n"
+             "     --all              With rebuild: all kernels; with jobs: those that are over\n"
+             "     --offline          Without the service\n"
+             "  -H --host=[USER@]HOST Ask the service of another machine\n"
+             "  -M --machine=NAME     Ask the service of a container\n"
+             "     --no-block         Don't wait for the end of a build\n"
+             "     --no-ask-password  Never ask for a password\n"
+             "     --no-hooks         Don't tell boot loaders of a new image\n"
+             "     --reason=WHY       admin or package; with hold: a text\n"
+             "     --detached         The image goes to --output and nowhere else\n"
              "     --threads=N        How many fragments are packed at once\n"
              "     --tree             With files: as a tree\n"
              "     --json[=MODE]      Results as JSON: short, pretty or off\n"
              "     --no-legend        Tables without headings\n"
-             "     --no-pager         For other tools' sake: there is no pager\n"
+             "     --no-pager         With log: no pager (there is no other)\n"
+             "  -f --follow           With log: go on as it is written\n"
+             "  -n --lines=N          With log: only the last ones\n"
              "  -q --quiet            Only what goes wrong\n"
              "  -h --help             This page\n"
              "     --version          The version of the program\n\n"
@@ -101,6 +129,11 @@ enum {
         ARG_FORCE,
         ARG_ALL,
         ARG_OFFLINE,
+        ARG_NO_BLOCK,
+        ARG_NO_ASK_PASSWORD,
+        ARG_NO_HOOKS,
+        ARG_REASON,
+        ARG_DETACHED,
         ARG_THREADS,
         ARG_TREE,
         ARG_JSON,
@@ -176,11 +209,20 @@ static int parse_argv(int argc, char *argv[]) {
                 { "force", no_argument, NULL, ARG_FORCE },
                 { "all", no_argument, NULL, ARG_ALL },
                 { "offline", no_argument, NULL, ARG_OFFLINE },
+                { "host", required_argument, NULL, 'H' },
+                { "machine", required_argument, NULL, 'M' },
+                { "no-block", no_argument, NULL, ARG_NO_BLOCK },
+                { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
+                { "no-hooks", no_argument, NULL, ARG_NO_HOOKS },
+                { "reason", required_argument, NULL, ARG_REASON },
+                { "detached", no_argument, NULL, ARG_DETACHED },
                 { "threads", required_argument, NULL, ARG_THREADS },
                 { "tree", no_argument, NULL, ARG_TREE },
                 { "json", optional_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
                 { "no-pager", no_argument, NULL, ARG_NO_PAGER },
+                { "follow", no_argument, NULL, 'f' },
+                { "lines", required_argument, NULL, 'n' },
                 { "quiet", no_argument, NULL, 'q' },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
@@ -188,7 +230,7 @@ static int parse_argv(int argc, char *argv[]) {
         };
         int c, r = 0;
 
-        while (r >= 0 && (c = getopt_long(argc, argv, "qh", options, NULL)) >= 0)
+        while (r >= 0 && (c = getopt_long(argc, argv, "H:M:fn:qh", options, NULL)) >= 0)
                 switch (c) {
                 case ARG_ROOT:
                         r = parse_name("root", optarg, &arg_root);
@@ -242,7 +284,39 @@ static int parse_argv(int argc, char *argv[]) {
                         arg_legend = false;
                         break;
                 case ARG_OFFLINE:
+                        arg_offline = true;
+                        break;
+                case 'H':
+                        arg_transport = TRANSPORT_REMOTE;
+                        r = parse_name("host", optarg, &arg_host);
+                        break;
+                case 'M':
+                        arg_transport = TRANSPORT_MACHINE;
+                        r = parse_name("machine", optarg, &arg_host);
+                        break;
+                case ARG_NO_BLOCK:
+                        arg_block = false;
+                        break;
+                case ARG_NO_ASK_PASSWORD:
+                        arg_ask_password = false;
+                        break;
+                case ARG_NO_HOOKS:
+                        arg_hooks = false;
+                        break;
+                case ARG_REASON:
+                        r = parse_name("reason", optarg, &arg_reason);
+                        break;
+                case ARG_DETACHED:
+                        arg_detached = true;
+                        break;
                 case ARG_NO_PAGER:
+                        arg_pager = false;
+                        break;
+                case 'f':
+                        arg_follow = true;
+                        break;
+                case 'n':
+                        r = parse_name("lines", optarg, &arg_lines);
                         break;
                 case 'q':
                         arg_quiet = true;
@@ -259,7 +333,24 @@ static int parse_argv(int argc, char *argv[]) {
         return r < 0 ? r : 1;
 }
 
+/* What makes no sense together, before anything is done. */
+static int check_transport(const Verb *v) {
+        if (!service_is_remote())
+                return EXIT_STATUS_DONE;
+        if (!v->remote)
+                say("%s looks at this machine; -H and -M are for what the service does.", v->name);
+        else if (arg_offline || arg_root || arg_store || arg_facts || arg_threads > 0)
+                say("-H and -M ask a service; --offline, --root, --store, --facts and --threads "
+                    "go "
+                    "without.");
+        else
+                return EXIT_STATUS_DONE;
+        return EXIT_STATUS_USAGE;
+}
+
 static int run_verb(int argc, char *argv[]) {
+        int r;
+
         if (argc < 1) {
                 say("Which command? `initrdctl --help` lists them.");
                 return EXIT_STATUS_USAGE;
@@ -274,7 +365,8 @@ static int run_verb(int argc, char *argv[]) {
                             v->arguments);
                         return EXIT_STATUS_USAGE;
                 }
-                return v->run(argc, argv);
+                r = check_transport(v);
+                return r == EXIT_STATUS_DONE ? v->run(argc, argv) : r;
         }
         say("There is no command \"%s\"; `initrdctl --help` lists what there is.", argv[0]);
         return EXIT_STATUS_USAGE;
@@ -290,6 +382,7 @@ int main(int argc, char *argv[]) {
         if (r <= 0)
                 return r < 0 ? EXIT_STATUS_USAGE : EXIT_STATUS_DONE;
         r = run_verb(argc - optind, argv + optind);
+        polkit_agent_close();
         strv_free(arg_settings);
         if (fflush(stdout) != 0 && errno != EPIPE) {
                 say("The output can't be written: %s", strerror(errno));

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* build, rebuild, gc: what a worker does. */
+/* build, rebuild, gc: by the service, or by a worker of our own. */
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "build-bus.h"
+#include "build-result.h"
+#include "bus.h"
 #include "client.h"
 #include "job-protocol.h"
 #include "recompress.h"
 #include "request.h"
+#include "post-update.h"
 #include "run-worker.h"
 #include "string-util.h"
 #include "table.h"
@@ -46,42 +50,12 @@ static int make_request(const char *kernel, bool force, json_t **ret) {
         return 0;
 }
 
-static void show_names(json_t *array) {
-        json_t *value;
-        size_t i;
-
-        json_array_foreach(array, i, value)
-                printf("%s%s", i > 0 ? ", " : ": ", json_string_value(value));
-}
-
-static void show_result(json_t *result) {
-        char size[SIZE_TEXT_MAX];
-        const char *path = json_string_value(json_object_get(result, "path"));
-        json_t *packed = json_object_get(result, "packed");
-        double seconds = (double) json_integer_value(json_object_get(result, "usec")) / 1e6;
-
-        if (arg_json != JSON_MODE_OFF) {
-                json_object_del(result, "type");
-                json_object_del(result, "description"); /* `initrdctl inspect` has it */
-                print_json(result);
-                return;
-        }
-        if (arg_quiet)
-                return;
-        size_to_text((uint64_t) json_integer_value(json_object_get(result, "size")), size);
-        if (streq(json_string_value(json_object_get(result, "result")), JOB_RESULT_UNCHANGED)) {
-                printf("%s: unchanged (%s, %.3f s)\n", path, size, seconds);
-                return;
-        }
-        printf("%s: built (%s, %lld files, %lld drivers, %.3f s)\n", path, size,
-               (long long) json_integer_value(json_object_get(result, "files")),
-               (long long) json_integer_value(json_object_get(result, "drivers")), seconds);
-        printf("  %lld fragments, %zu packed",
-               (long long) json_integer_value(json_object_get(result, "fragments")),
-               json_array_size(packed));
-        if (json_array_size(packed) <= 6)
-                show_names(packed);
-        putchar('\n');
+/* Where there was something to do, boot loaders must know. */
+static int run_hooks(const json_t *result) {
+        if (!post_update_is_wanted())
+                return EXIT_STATUS_DONE;
+        return post_update_run(json_string_value(json_object_get(result, "kernel")) ?: "",
+                               json_string_value(json_object_get(result, "path")) ?: "");
 }
 
 static int build_one(const char *kernel, bool force) {
@@ -101,39 +75,22 @@ static int build_one(const char *kernel, bool force) {
         outcome = json_string_value(json_object_get(result, "result"));
         if (!outcome || streq(outcome, JOB_RESULT_FAILED))
                 status = say_worker_failure(result);
-        else
-                show_result(result);
+        else {
+                bool built = streq(outcome, JOB_RESULT_DONE);
+
+                show_build_result(result);
+                if (built)
+                        status = run_hooks(result);
+        }
         json_decref(result);
         return status;
 }
 
-int verb_build(int argc, char *argv[]) {
-        _cleanup_strv_free_ char **kernels = NULL;
-        bool rebuild = streq(argv[0], "rebuild");
-        int status = EXIT_STATUS_DONE, r = 0;
+static int build_offline(char **kernels, bool force) {
+        int status = EXIT_STATUS_DONE;
 
-        for (int i = 1; i < argc && r >= 0; i++)
-                r = strv_extend(&kernels, argv[i]);
-        if (r < 0)
-                return EXIT_STATUS_FAILED;
-        if (arg_all && kernels) {
-                say("--all and the name of a kernel exclude each other.");
-                return EXIT_STATUS_USAGE;
-        }
-        if (!kernels && arg_kernel_dir)
-                return build_one(NULL, rebuild || arg_force);
-        if (!kernels) {
-                r = choose_kernels(arg_all || !rebuild, &kernels);
-                if (r < 0)
-                        return r == -ENOENT ? EXIT_STATUS_NOT_FOUND : EXIT_STATUS_FAILED;
-        }
-        if (arg_output && strv_length(kernels) > 1) {
-                say("--output names one image, and there are %zu kernels; name the kernel.",
-                    strv_length(kernels));
-                return EXIT_STATUS_USAGE;
-        }
         STRV_FOREACH(kernel, kernels) {
-                int one = build_one(*kernel, rebuild || arg_force);
+                int one = build_one(*kernel, force);
 
                 if (one == EXIT_STATUS_CANCELLED)
                         return one;
@@ -141,6 +98,61 @@ int verb_build(int argc, char *argv[]) {
                         status = one;
         }
         return status;
+}
+
+static int check_arguments(char *const *kernels) {
+        if (arg_all && kernels)
+                say("--all and the name of a kernel exclude each other.");
+        else if (arg_output && strv_length(kernels) > 1)
+                say("--output names one image, and there are %zu kernels; name the kernel.",
+                    strv_length(kernels));
+        else if (arg_detached && !arg_output)
+                say("--detached takes the image away from the machine's own; say where to with "
+                    "--output.");
+        else
+                return EXIT_STATUS_DONE;
+        return EXIT_STATUS_USAGE;
+}
+
+/* Without a service: of those that are here. */
+static int choose(bool all, char ***ret) {
+        int r = choose_kernels(all, ret);
+
+        if (r < 0)
+                return r == -ENOENT ? EXIT_STATUS_NOT_FOUND : EXIT_STATUS_FAILED;
+        return check_arguments(arg_output ? *ret : NULL);
+}
+
+int verb_build(int argc, char *argv[]) {
+        bool rebuild = streq(argv[0], "rebuild"), all = arg_all || !rebuild;
+        bool force = rebuild || arg_force;
+        _cleanup_strv_free_ char **kernels = NULL;
+        int r = 0;
+
+        for (int i = 1; i < argc && r >= 0; i++)
+                r = strv_extend(&kernels, argv[i]);
+        if (r < 0)
+                return EXIT_STATUS_FAILED;
+        r = check_arguments(kernels);
+        if (r == EXIT_STATUS_DONE && service_is_wanted()) {
+                /* Which kernels it would be, the service knows; what was named on top is one's. */
+                if (!kernels && (arg_output || arg_kernel_dir))
+                        r = choose(all, &kernels);
+                else if (!kernels && !all)
+                        r = booted_kernel_over_bus(&kernels);
+                if (r == EXIT_STATUS_DONE)
+                        r = build_over_bus(&kernels, force);
+                if (r != STATUS_OFFLINE)
+                        return r;
+                r = EXIT_STATUS_DONE;
+        }
+        if (r != EXIT_STATUS_DONE)
+                return r;
+        if (!kernels && arg_kernel_dir)
+                return build_one(NULL, force);
+        if (!kernels)
+                r = choose(all, &kernels);
+        return r == EXIT_STATUS_DONE ? build_offline(kernels, force) : r;
 }
 
 /* Exit status, and how many fragments there were. */
@@ -179,7 +191,7 @@ static void show_gc(const char *store, uint64_t bytes, uint64_t n) {
         printf("%s: %s freed\n", store, size_to_text(bytes, size));
         if (n > 0)
                 printf("  %" PRIu64 " fragments packed harder; the next build that has something "
-                                    "to change uses them\n",
+                       "to change uses them\n",
                        n);
         else if (arg_best)
                 puts("  no fragment that is not packed hard already");

@@ -2,59 +2,41 @@
 
 /* list: every image that there should be, and whether a build would change anything. */
 
-#include <stdio.h>
-
+#include "bus-json.h"
+#include "bus.h"
 #include "client.h"
-#include "examine.h"
-#include "request.h"
-#include "string-util.h"
-#include "table.h"
+#include "images.h"
 
-static int add_image(Table *table, const ExaminedImage *image) {
-        const char *none = arg_json == JSON_MODE_OFF ? "-" : NULL;
-        char size[SIZE_TEXT_MAX];
-
-        return table_add(table,
-                         (const char *[]) { image->kernel, image->profile,
-                                            image_state_to_string(image->state),
-                                            image->exists ? table_size(image->size, size) : none,
-                                            image->path });
-}
-
-static int show(const Examination *x) {
-        static const char *const columns[] = { "KERNEL", "PROFILE", "STATE", "SIZE", "PATH" };
-        _cleanup_(table_freep) Table *table = NULL;
+/* An exit status, or STATUS_OFFLINE. */
+static int images_of_service(json_t **ret) {
+        _cleanup_(service_view_done) ServiceView view = {};
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_bus_ sd_bus *bus = NULL;
         int r;
 
-        if (x->n_kernels == 0) {
-                say("There is no kernel below %s/lib/modules.", arg_root ?: "");
-                return EXIT_STATUS_NOT_FOUND;
-        }
-        if (x->n_images == 0) {
-                say("No kernel is one of Kernels= in %s%s.",
-                    arg_profile ? "profile " : "any profile", arg_profile ?: "");
-                return EXIT_STATUS_NOT_FOUND;
-        }
-        r = table_new(&table, "images", columns, ELEMENTSOF(columns));
-        if (r >= 0)
-                table_set_number(table, 3);
-        for (size_t i = 0; i < x->n_images && r >= 0; i++)
-                r = add_image(table, &x->images[i]);
-        return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
+        r = bus_open(&bus, false);
+        if (r != EXIT_STATUS_DONE)
+                return r;
+        r = service_view_read(&view, bus, &error);
+        if (r < 0)
+                return bus_error_is_unavailable(&error, r) ? service_unavailable(&error, r, false)
+                                                           : say_bus_error(NULL, &error, r);
+        for (size_t i = json_array_size(view.images); arg_profile && i > 0; i--)
+                if (!streq(member_text(json_array_get(view.images, i - 1), "profile"),
+                           arg_profile))
+                        json_array_remove(view.images, i - 1);
+        *ret = TAKE_PTR(view.images);
+        return EXIT_STATUS_DONE;
 }
 
 int verb_list(int argc, char *argv[]) {
-        _cleanup_(examination_freep) Examination *x = NULL;
-        Report report = REPORT_INIT;
-        ExamineOptions options;
-        int status;
-        Request q;
+        _cleanup_json_ json_t *images = NULL;
+        _cleanup_free_ char *next = NULL;
+        int status = STATUS_OFFLINE;
 
-        if (request_init(&q, NULL) < 0)
-                return EXIT_STATUS_FAILED;
-        options = (ExamineOptions) { .build = q.options };
-        status = examine(&options, &report, &x) < 0 ? say_failure(&report) : show(x);
-        report_done(&report);
-        request_done(&q);
-        return status;
+        if (service_is_wanted())
+                status = images_of_service(&images);
+        if (status == STATUS_OFFLINE)
+                status = images_offline(&images, &next);
+        return status == EXIT_STATUS_DONE ? images_print(images) : status;
 }

@@ -2,12 +2,14 @@
 # bash completion for initrdctl(1)
 
 _initrdctl() {
-        local verbs='build rebuild plan list inspect files cat extract verify modules facts
-                kernels cat-config gc help'
+        local verbs='status list build rebuild remove jobs cancel hold monitor log plan inspect files
+                cat extract verify modules facts kernels cat-config gc help'
         # What ends in "=" takes a value.
         local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
-                --compression= --level= --set= --best --recompress --force --all --offline --threads=
-                --tree --json --json= --no-legend --no-pager --quiet --help --version -q -h'
+                --compression= --level= --set= --best --recompress --force --all --offline --host=
+                --machine= --no-block --no-ask-password --no-hooks --reason= --detached --threads=
+                --tree --json --json= --no-legend --no-pager --follow --lines= --quiet --help --version
+                -H= -M= -f -n= -q -h'
         local cur prev words cword split verb= i
 
         _init_completion -s || return
@@ -26,24 +28,35 @@ _initrdctl() {
                 COMPREPLY=($(compgen -W "$(_initrdctl_profiles)" -- "$cur"))
                 return
                 ;;
-        --level | --set | --threads) return ;;
+        --host | -H) _known_hosts_real -- "$cur" && return ;;
+        --machine | -M)
+                COMPREPLY=($(compgen -W "$(machinectl --no-legend list 2>/dev/null |
+                        while read -r machine _; do echo "$machine"; done)" -- "$cur"))
+                return
+                ;;
+        --reason) COMPREPLY=($(compgen -W 'admin package' -- "$cur")) && return ;;
+        --level | --set | --threads | --lines | -n) return ;;
         esac
         $split && return
 
         if [[ $cur == -* ]]; then
-                COMPREPLY=($(compgen -W "$options" -- "$cur"))
+                COMPREPLY=($(compgen -W "${options//-[HMn]=/}" -- "$cur"))
                 [[ ${COMPREPLY-} == *= ]] && compopt -o nospace
                 return
         fi
         case $verb in
         '') COMPREPLY=($(compgen -W "$verbs" -- "$cur")) ;;
-        build | rebuild | plan)
+        build | rebuild | plan | remove | log)
                 COMPREPLY=($(compgen -W "$(initrdctl --no-legend kernels 2>/dev/null |
                         while read -r kernel _; do echo "$kernel"; done)" -- "$cur"))
                 ;;
         modules)
                 COMPREPLY=($(compgen -W "$(initrdctl --no-legend modules 2>/dev/null |
                         while read -r module _; do echo "$module"; done)" -- "$cur"))
+                ;;
+        cancel)
+                COMPREPLY=($(compgen -W "$(initrdctl --no-legend jobs 2>/dev/null |
+                        while read -r job _; do echo "$job"; done)" -- "$cur"))
                 ;;
         inspect | files | cat | extract | verify) _filedir ;;
         esac

@@ -33,8 +33,9 @@ def from_source():
     table = section(text, "struct option options[] = {", "};")
     options = {"--" + name: value[kind]
                for name, kind in re.findall(r'\{ "([\w-]+)", (\w+)_argument', table)}
-    for letters in re.findall(r'getopt_long\(argc, argv, "(\w+)"', text):
-        options.update({"-" + letter: "" for letter in letters})
+    for letters in re.findall(r'getopt_long\(argc, argv, "([\w:]+)"', text):
+        options.update({"-" + letter: "=" if value else ""
+                        for letter, value in re.findall(r"(\w)(:?)", letters)})
     return set(verbs), options
 
 
@@ -77,8 +78,9 @@ def from_zsh():
     arguments = text.split("_arguments -s", 1)[1]
     options = {name: "[=]" if value == "=-" else value
                for name, value in re.findall(r"'\*?(--[\w-]+)(=-|=)?\[", arguments)}
-    for names in re.findall(r"\{([\w,-]+)\}", arguments):
-        options.update({name: "" for name in names.split(",")})
+    for names, value in re.findall(r"\{([\w,=+-]+)\}'(?:\[[^]]*\])?(:?)", arguments):
+        options.update({name.rstrip("=-+"): "=" if value else ""
+                        for name in re.findall(r"(-[\w-]+)", names)})
     return set(verbs), options
 
 
@@ -94,7 +96,7 @@ def from_fish():
             options["--" + found[2]] = ("=" if kind in ("-x", "-xa", "-rF")
                                         else "[=]" if kind == "-fa" else "")
             if found[1]:
-                options["-" + found[1]] = ""
+                options["-" + found[1]] = options["--" + found[2]]
     return verbs, options
 
 

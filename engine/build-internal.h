@@ -20,6 +20,8 @@ int build_image_key(Build *b);
 
 /* Where the output path begins: a path from the command line is the running system's. */
 const char *build_output_root(const Build *b);
+/* Makes the trace of the build that of all there is. 0 or -ENOMEM. */
+int build_merge_traces(Build *b);
 /* The record of what was just put in place; takes the trace of the build. The caller frees. */
 int build_make_record(Build *b, Target *target, ImageRecord **ret);
 int build_save_record(Build *b, const ImageRecord *record);

@@ -71,14 +71,20 @@ int build_is_current(Build *b, ImageRecord **ret) {
         return 1;
 }
 
+int build_merge_traces(Build *b) {
+        int r = 0;
+
+        for (size_t i = 0; i < b->n_collections && r >= 0; i++)
+                r = trace_merge(b->trace, b->collections[i]->trace);
+        return r;
+}
+
 int build_make_record(Build *b, Target *target, ImageRecord **ret) {
         _cleanup_(image_record_freep) ImageRecord *record = NULL;
         struct stat st;
         int r;
 
         r = image_record_new(&record);
-        for (size_t i = 0; i < b->n_collections && r >= 0; i++)
-                r = trace_merge(b->trace, b->collections[i]->trace);
         if (r < 0)
                 return r;
         r = target_stat(target, &st);

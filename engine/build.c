@@ -103,6 +103,9 @@ int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
         r = packer_new(&packer, b->source, b->store, b->report, b->fragments, &pack);
         if (r < 0)
                 return r;
+        /* For the record, which is made when everybody waits for it; now there is time. */
+        if (build_merge_traces(b) < 0)
+                return report_oom(b->report);
         r = assemble(target, b->report, b->fragments, packer, describe, b, &size);
         if (r < 0)
                 return r;

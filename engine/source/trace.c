@@ -108,9 +108,20 @@ static const char *entry_text(const Trace *trace, const TraceEntry *e) {
 /* Entries are the same when kind and path, and of a list the pattern, are. */
 static int entry_key(char **ret, TraceKind kind, const char *path, bool has_text,
                      const char *text) {
+        const char *pattern = kind != TRACE_LIST ? "" : has_text ? text : "\n";
+        size_t n = strlen(path), n_pattern = strlen(pattern);
+        char *key = malloc(1 + n + 1 + n_pattern + 1), *p = key;
+
+        if (!key)
+                return -ENOMEM;
+        *p++ = (char) ('0' + kind);
+        p = mempcpy(p, path, n);
         if (kind == TRACE_LIST)
-                return str_printf(ret, "%d%s\n%s", (int) kind, path, has_text ? text : "\n");
-        return str_printf(ret, "%d%s", (int) kind, path);
+                *p++ = '\n';
+        p = mempcpy(p, pattern, n_pattern);
+        *p = '\0';
+        *ret = key;
+        return 0;
 }
 
 static int trace_index(Trace *trace) {

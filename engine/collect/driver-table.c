@@ -46,7 +46,6 @@ struct DriverTable {
         Strmap builtins; /* name → Builtin */
         DriverRelations relations;
         char *directory; /* for libkmod */
-        const KmodLibrary *library;
         struct kmod_ctx *kmod;
 };
 
@@ -77,7 +76,7 @@ DriverTable *driver_table_free(DriverTable *table) {
         free(table->order_text);
         free(table->directory);
         if (table->kmod)
-                table->library->unref(table->kmod);
+                libkmod.unref(table->kmod);
         free(table);
         return NULL;
 }
@@ -347,7 +346,6 @@ static void kmod_log_nothing(void *data, int priority, const char *file, int lin
 static int open_kmod(DriverTable *table, Source *source, Report *report, const Kernel *kernel) {
         static const char *const no_config[] = { NULL };
         _cleanup_free_ char *index = NULL;
-        const char *why;
         int r;
 
         r = source_directory_path(source, kernel->directory, &table->directory);
@@ -360,16 +358,16 @@ static int open_kmod(DriverTable *table, Source *source, Report *report, const K
         if (access(index, R_OK) < 0)
                 return report_fail(report, FAILURE_BUILD_FAILED, -errno, index, 0,
                                    "The kernel's indexes can't be opened through /proc; mount it");
-        r = kmod_library(&table->library, &why);
+        r = kmod_library_load();
         if (r < 0)
                 return report_fail(report, FAILURE_BUILD_FAILED, r, NULL, 0,
-                                   "Drivers can't be chosen: %s", why);
-        table->kmod = table->library->new(table->directory, no_config);
+                                   "Drivers can't be chosen without libkmod; install it");
+        table->kmod = libkmod.new(table->directory, no_config);
         if (!table->kmod)
                 return -ENOMEM;
-        table->library->set_log_fn(table->kmod, kmod_log_nothing, NULL);
+        libkmod.set_log_fn(table->kmod, kmod_log_nothing, NULL);
         /* Only makes look-ups faster; an index that is missing is met again there. */
-        (void) table->library->load_resources(table->kmod);
+        (void) libkmod.load_resources(table->kmod);
         return 0;
 }
 
@@ -497,22 +495,21 @@ int driver_table_match_path(const DriverTable *table, const char *pattern, Drive
 }
 
 static int lookup_kmod(const DriverTable *table, const char *alias, DriverList *list) {
-        const KmodLibrary *kmod = table->library;
         struct kmod_list *found = NULL;
         int r;
 
-        r = kmod->module_new_from_lookup(table->kmod, alias, &found);
+        r = libkmod.module_new_from_lookup(table->kmod, alias, &found);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
         r = 0;
-        for (struct kmod_list *i = found; i; i = kmod->list_next(found, i)) {
-                struct kmod_module *module = kmod->module_get_module(i);
+        for (struct kmod_list *i = found; i; i = libkmod.list_next(found, i)) {
+                struct kmod_module *module = libkmod.module_get_module(i);
 
                 if (r >= 0)
-                        r = driver_table_match_name(table, kmod->module_get_name(module), list);
-                kmod->module_unref(module);
+                        r = driver_table_match_name(table, libkmod.module_get_name(module), list);
+                libkmod.module_unref(module);
         }
-        kmod->module_unref_list(found);
+        libkmod.module_unref_list(found);
         return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* What is used of libkmod, in the names that libkmod has for it. */
+/* What is used of libkmod, by the names that it has there without "kmod_". */
 
 #include <libkmod.h>
 
@@ -20,6 +20,6 @@ typedef struct KmodLibrary {
         __typeof__(&kmod_module_unref_list) module_unref_list;
 } KmodLibrary;
 
-/* Loads it, once; it stays. Borrowed. -ENOPKG when it isn't there or lacks something, and a sentence in
- * `ret_why` (static). Not thread-safe. */
-int kmod_library(const KmodLibrary **ret, const char **ret_why);
+/* Loads it, if that was not done. -ENOPKG when it isn't there. */
+int kmod_library_load(void);
+extern KmodLibrary libkmod;

@@ -111,7 +111,7 @@ static int walk_overlay(Host *h, struct libmnt_fs *fs, char ***devices, unsigned
                 size_t size;
                 int r;
 
-                if (mnt_fs_get_option(fs, options[i], &start, &size) != 0 || !start)
+                if (libmount.fs_get_option(fs, options[i], &start, &size) != 0 || !start)
                         continue;
                 value = strndup(start, size);
                 if (!value || strv_split(&paths, value, ":") < 0)
@@ -127,9 +127,9 @@ static int walk_overlay(Host *h, struct libmnt_fs *fs, char ***devices, unsigned
 }
 
 int filesystem_walk(Host *h, struct libmnt_fs *fs, char ***devices, unsigned depth) {
-        const char *type = mnt_fs_get_fstype(fs), *source = mnt_fs_get_source(fs);
+        const char *type = libmount.fs_get_fstype(fs), *source = libmount.fs_get_source(fs);
         _cleanup_free_ char *name = NULL;
-        dev_t devno = mnt_fs_get_devno(fs);
+        dev_t devno = libmount.fs_get_devno(fs);
         int r;
 
         if (!type || depth > HOST_DEPTH_MAX)
@@ -167,11 +167,11 @@ int host_walk_path(Host *h, const char *path, char ***devices, unsigned depth) {
 
         if (depth > HOST_DEPTH_MAX)
                 return 0;
-        iter = mnt_new_iter(MNT_ITER_FORWARD);
+        iter = libmount.new_iter(MNT_ITER_FORWARD);
         if (!iter)
                 return -ENOMEM;
-        while (mnt_table_next_fs(h->mountinfo, iter, &fs) == 0) {
-                const char *target = mnt_fs_get_target(fs);
+        while (libmount.table_next_fs(h->mountinfo, iter, &fs) == 0) {
+                const char *target = libmount.fs_get_target(fs);
 
                 /* Of mounts on the same place the last one is on top. */
                 if (target && path_below(path, target) && strlen(target) >= length) {
@@ -179,6 +179,6 @@ int host_walk_path(Host *h, const char *path, char ***devices, unsigned depth) {
                         length = strlen(target);
                 }
         }
-        mnt_free_iter(iter);
+        libmount.free_iter(iter);
         return best ? filesystem_walk(h, best, devices, depth + 1) : 0;
 }

@@ -141,7 +141,7 @@ const char *host_cmdline(const Host *h, const char *key) {
 }
 
 static int table_error(struct libmnt_table *table, const char *filename, int line) {
-        Host *h = mnt_table_get_userdata(table);
+        Host *h = libmount.table_get_userdata(table);
 
         report_warn(h->report, filename, line > 0 ? (unsigned) line : 0,
                     "The line was not understood and was ignored");
@@ -150,7 +150,7 @@ static int table_error(struct libmnt_table *table, const char *filename, int lin
 
 /* A table that can't be read is an empty one; who needs it says what that means. */
 static int read_table(Host *h, const char *path, struct libmnt_table **ret) {
-        struct libmnt_table *table = mnt_new_table();
+        struct libmnt_table *table = libmount.new_table();
         int fd;
         FILE *f;
 
@@ -168,9 +168,9 @@ static int read_table(Host *h, const char *path, struct libmnt_table **ret) {
                 safe_close(fd);
                 return -ENOMEM;
         }
-        mnt_table_set_userdata(table, h);
-        mnt_table_set_parser_errcb(table, table_error);
-        if (mnt_table_parse_stream(table, f, path) < 0)
+        libmount.table_set_userdata(table, h);
+        libmount.table_set_parser_errcb(table, table_error);
+        if (libmount.table_parse_stream(table, f, path) < 0)
                 report_warn(h->report, path, 0, "Can't be read as a table of mounts");
         fclose(f);
         return 0;
@@ -192,9 +192,12 @@ static int read_cmdline(Host *h) {
 
 static void host_done(Host *h) {
         safe_close(h->root_fd);
-        mnt_unref_table(h->mountinfo);
-        mnt_unref_table(h->fstab);
-        mnt_unref_table(h->swaps);
+        if (h->mountinfo)
+                libmount.unref_table(h->mountinfo);
+        if (h->fstab)
+                libmount.unref_table(h->fstab);
+        if (h->swaps)
+                libmount.unref_table(h->swaps);
         strv_free(h->cmdline);
         for (size_t i = 0; i < h->n_crypttab; i++) {
                 free(h->crypttab[i].name);
@@ -236,6 +239,10 @@ int facts_new_recorded(const char *root, Report *report, Facts **ret) {
                 return report_fail(report, FAILURE_INCOMPLETE, r, root, 0,
                                    "Can't look at this machine: %s", strerror(-r));
         }
+        r = mount_library_load();
+        if (r < 0)
+                return report_fail(report, FAILURE_INCOMPLETE, r, NULL, 0,
+                                   "Can't look at this machine without libmount; install it");
         r = find_all(&h);
         if (r == -ENOMEM)
                 return report_oom(report);

@@ -11,9 +11,8 @@
 
 #include <sys/types.h>
 
-#include <libmount.h>
-
 #include "describe/facts.h"
+#include "describe/mount-library.h"
 
 /* A line of crypttab(5). */
 typedef struct CryptEntry {

@@ -39,21 +39,21 @@ int host_add_mount(Host *h, const char *where, const char *what, const char *typ
 
 static struct libmnt_fs *find_target(struct libmnt_table *table, const char *target,
                                      int direction) {
-        struct libmnt_iter *iter = mnt_new_iter(direction);
+        struct libmnt_iter *iter = libmount.new_iter(direction);
         struct libmnt_fs *fs, *found = NULL;
 
         if (!iter)
                 return NULL;
-        while (!found && mnt_table_next_fs(table, iter, &fs) == 0)
-                if (streq_ptr(mnt_fs_get_target(fs), target))
+        while (!found && libmount.table_next_fs(table, iter, &fs) == 0)
+                if (streq_ptr(libmount.fs_get_target(fs), target))
                         found = fs;
-        mnt_free_iter(iter);
+        libmount.free_iter(iter);
         return found;
 }
 
 /* What a line of fstab names, where nothing is mounted there. */
 static int walk_fstab(Host *h, struct libmnt_fs *fs, char **ret_type, char ***devices) {
-        const char *source = mnt_fs_get_source(fs), *type = mnt_fs_get_fstype(fs);
+        const char *source = libmount.fs_get_source(fs), *type = libmount.fs_get_fstype(fs);
         _cleanup_free_ char *known = NULL;
         int r;
 
@@ -82,11 +82,11 @@ static int walk_fstab(Host *h, struct libmnt_fs *fs, char **ret_type, char ***de
 /* What a mount was made from, as a person would write it. */
 static int describe_mount(const Host *h, struct libmnt_fs *actual, struct libmnt_fs *line,
                           char *const *devices, char **ret) {
-        const char *source = actual ? mnt_fs_get_source(actual) : NULL;
+        const char *source = actual ? libmount.fs_get_source(actual) : NULL;
         char *copy;
 
-        if (line && mnt_fs_get_source(line))
-                source = mnt_fs_get_source(line);
+        if (line && libmount.fs_get_source(line))
+                source = libmount.fs_get_source(line);
         else if (devices && (!source || startswith(source, "/dev/")))
                 return block_describe(h, devices[0], ret);
         copy = strdup(source ? source : "none");
@@ -101,11 +101,11 @@ static int describe_mount(const Host *h, struct libmnt_fs *actual, struct libmnt
 static int add(Host *h, const char *where, struct libmnt_fs *actual, struct libmnt_fs *line) {
         _cleanup_strv_free_ char **devices = NULL;
         _cleanup_free_ char *what = NULL, *type = NULL;
-        const char *options = mnt_fs_get_options(line ? line : actual);
+        const char *options = libmount.fs_get_options(line ? line : actual);
         int found, r;
 
         if (actual) {
-                const char *t = mnt_fs_get_fstype(actual);
+                const char *t = libmount.fs_get_fstype(actual);
 
                 found = filesystem_walk(h, actual, &devices, 0);
                 type = strdup(t ? t : "auto");
@@ -127,14 +127,14 @@ static int add(Host *h, const char *where, struct libmnt_fs *actual, struct libm
 /* Whether a mount on /usr is more than the root's own directory, seen once more: sandboxes of
  * services bind it onto itself to make it read-only, sysexts lay an overlay over it. */
 static bool usr_is_separate(struct libmnt_fs *usr, struct libmnt_fs *root) {
-        const char *usr_root = mnt_fs_get_root(usr), *root_root;
-        const char *type = mnt_fs_get_fstype(usr);
+        const char *usr_root = libmount.fs_get_root(usr), *root_root;
+        const char *type = libmount.fs_get_fstype(usr);
 
         if (streq_ptr(type, "overlay"))
                 return false;
-        if (!root || mnt_fs_get_devno(usr) != mnt_fs_get_devno(root))
+        if (!root || libmount.fs_get_devno(usr) != libmount.fs_get_devno(root))
                 return true;
-        root_root = mnt_fs_get_root(root);
+        root_root = libmount.fs_get_root(root);
         if (!usr_root || !root_root)
                 return false;
         if (streq(root_root, "/"))
@@ -190,8 +190,8 @@ static int add_hidden_root(Host *h, struct libmnt_fs *line) {
 }
 
 static int fail_root(Host *h, struct libmnt_fs *root, int error) {
-        const char *type = root ? mnt_fs_get_fstype(root) : NULL;
-        const char *source = root ? mnt_fs_get_source(root) : NULL;
+        const char *type = root ? libmount.fs_get_fstype(root) : NULL;
+        const char *source = root ? libmount.fs_get_source(root) : NULL;
 
         if (!root)
                 return report_fail(h->report, FAILURE_INCOMPLETE, error, "/", 0,
@@ -252,13 +252,13 @@ int host_find_mounts(Host *h) {
         r = find_root(h);
         if (r < 0)
                 return r;
-        iter = mnt_new_iter(MNT_ITER_FORWARD);
+        iter = libmount.new_iter(MNT_ITER_FORWARD);
         if (!iter)
                 return -ENOMEM;
-        while (r >= 0 && mnt_table_next_fs(h->fstab, iter, &line) == 0) {
-                const char *where = mnt_fs_get_target(line);
+        while (r >= 0 && libmount.table_next_fs(h->fstab, iter, &line) == 0) {
+                const char *where = libmount.fs_get_target(line);
 
-                if (!where || !options_contain(mnt_fs_get_options(line), "x-initrd.mount") ||
+                if (!where || !options_contain(libmount.fs_get_options(line), "x-initrd.mount") ||
                     has_mount(h, where))
                         continue;
                 r = add(h, where, find_target(h->mountinfo, where, MNT_ITER_FORWARD), line);
@@ -269,6 +269,6 @@ int host_find_mounts(Host *h) {
                         r = 0;
                 }
         }
-        mnt_free_iter(iter);
+        libmount.free_iter(iter);
         return r < 0 ? r : 0;
 }

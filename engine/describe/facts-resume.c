@@ -122,27 +122,27 @@ static int lasts(const Host *h, const char *name) {
 
 /* How fstab calls the swap, if it has this one: by device, since the names may differ. */
 static struct libmnt_fs *fstab_line(const Host *h, const char *name) {
-        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        struct libmnt_iter *iter = libmount.new_iter(MNT_ITER_FORWARD);
         struct libmnt_fs *fs, *found = NULL;
 
         if (!iter)
                 return NULL;
-        while (!found && mnt_table_next_fs(h->fstab, iter, &fs) == 0) {
+        while (!found && libmount.table_next_fs(h->fstab, iter, &fs) == 0) {
                 _cleanup_free_ char *other = NULL;
-                const char *source = mnt_fs_get_source(fs);
+                const char *source = libmount.fs_get_source(fs);
 
-                if (mnt_fs_is_swaparea(fs) && source && block_from_spec(h, source, &other) >= 0 &&
+                if (libmount.fs_is_swaparea(fs) && source && block_from_spec(h, source, &other) >= 0 &&
                     streq(other, name))
                         found = fs;
         }
-        mnt_free_iter(iter);
+        libmount.free_iter(iter);
         return found;
 }
 
 static int add_partition(Host *h, const char *name) {
         _cleanup_free_ char *what = NULL;
         struct libmnt_fs *line = fstab_line(h, name);
-        const char *spec = line ? mnt_fs_get_source(line) : NULL;
+        const char *spec = line ? libmount.fs_get_source(line) : NULL;
         char **devices = NULL;
         int r;
 
@@ -156,7 +156,7 @@ static int add_partition(Host *h, const char *name) {
                 strv_free(devices);
                 return r;
         }
-        return add_resume(h, what, line ? mnt_fs_get_options(line) : NULL, devices);
+        return add_resume(h, what, line ? libmount.fs_get_options(line) : NULL, devices);
 }
 
 static int add_file(Host *h, const char *path) {
@@ -176,18 +176,18 @@ static int add_file(Host *h, const char *path) {
 
 /* The largest active swap that lasts: a device by its kernel name, or a file. */
 static int find_active(Host *h, char **ret_name, const char **ret_file) {
-        struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+        struct libmnt_iter *iter = libmount.new_iter(MNT_ITER_FORWARD);
         struct libmnt_fs *fs;
         off_t size = -1;
         int r = 0;
 
         if (!iter)
                 return -ENOMEM;
-        while (r >= 0 && mnt_table_next_fs(h->swaps, iter, &fs) == 0) {
-                const char *source = mnt_fs_get_source(fs), *type = mnt_fs_get_swaptype(fs);
+        while (r >= 0 && libmount.table_next_fs(h->swaps, iter, &fs) == 0) {
+                const char *source = libmount.fs_get_source(fs), *type = libmount.fs_get_swaptype(fs);
                 _cleanup_free_ char *name = NULL;
 
-                if (!source || mnt_fs_get_size(fs) <= size)
+                if (!source || libmount.fs_get_size(fs) <= size)
                         continue;
                 if (streq_ptr(type, "partition")) {
                         r = block_from_node(h, source, &name);
@@ -196,7 +196,7 @@ static int find_active(Host *h, char **ret_name, const char **ret_file) {
                 } else
                         r = 1;
                 if (r > 0) {
-                        size = mnt_fs_get_size(fs);
+                        size = libmount.fs_get_size(fs);
                         free(*ret_name);
                         *ret_name = TAKE_PTR(name);
                         *ret_file = *ret_name ? NULL : source;
@@ -204,7 +204,7 @@ static int find_active(Host *h, char **ret_name, const char **ret_file) {
                 if (r < 0 && r != -ENOMEM)
                         r = 0; /* a swap of which nothing is known is none to rely on */
         }
-        mnt_free_iter(iter);
+        libmount.free_iter(iter);
         return r < 0 ? r : 0;
 }
 

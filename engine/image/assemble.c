@@ -2,11 +2,8 @@
 
 /*
  * Fragments begin and end at multiples of 4096, so a file system that can share blocks between
- * files (btrfs, xfs) does so and writes nothing. Elsewhere large ones go from the page cache of the
- * store to the disk without being copied into that of the image, which nobody reads before the next
- * start (O_DIRECT: a third of the CPU time of a build with one change was copying). Small ones would
- * each wait for the disk: they are copied, and the disk is set to work at once, so that the fsync at
- * the end finds little to do.
+ * files (btrfs, xfs) does so and writes nothing. Elsewhere they are copied from the page cache, and
+ * the disk is set to work at once, so that the fsync at the end finds little to do.
  */
 
 #include <fcntl.h>
@@ -18,13 +15,11 @@
 #include "fd-util.h"
 #include "image/assemble.h"
 
-#define DIRECT_MIN ((size_t) 256 * 1024)
-
 typedef struct Assembly {
         Target *target;
         Report *report;
         uint64_t offset;
-        bool no_clone, no_direct; /* this file system can't */
+        bool no_clone; /* this file system can't */
         TargetMark *marks;
         size_t n_marks, allocated_marks;
 } Assembly;
@@ -37,9 +32,12 @@ static int add_mark(Assembly *a, const void *data) {
         return 0;
 }
 
-static int write_bytes(Assembly *a, const void *data, size_t size) {
+static int write_data(Assembly *a, const void *data, size_t size) {
         int fd = target_fd(a->target), r;
 
+        r = add_mark(a, data);
+        if (r < 0)
+                return r;
         if (lseek(fd, (off_t) a->offset, SEEK_SET) < 0)
                 return target_write_failed(a->target, a->report, -errno);
         r = fd_write_all(fd, data, size);
@@ -48,12 +46,6 @@ static int write_bytes(Assembly *a, const void *data, size_t size) {
         (void) sync_file_range(fd, (off_t) a->offset, (off_t) size, SYNC_FILE_RANGE_WRITE);
         a->offset += size;
         return 0;
-}
-
-static int write_data(Assembly *a, const void *data, size_t size) {
-        int r = add_mark(a, data);
-
-        return r < 0 ? r : write_bytes(a, data, size);
 }
 
 /* 1 when the blocks are shared now, 0 when they can't be. */
@@ -71,60 +63,29 @@ static int clone_blocks(Assembly *a, int fd, uint64_t size) {
         return 1;
 }
 
-static bool set_direct(int fd, bool on) {
-        int flags = fcntl(fd, F_GETFL);
+/* The bytes are in both files now; the mark is read from the one that is in the page cache. */
+static int mark_cloned(Assembly *a, const Fragment *f) {
+        char magic[sizeof(a->marks->magic)];
+        ssize_t n = pread(f->fd, magic, sizeof(magic), 0);
 
-        return flags >= 0 && fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) >= 0;
-}
-
-/* How much of it went to the disk uncopied, from its beginning: all, or where the file system would
- * not go on. What is wrong there, the ordinary way finds out. */
-static size_t write_direct(Assembly *a, const char *data, size_t size) {
-        int fd = target_fd(a->target);
-        size_t done = 0;
-
-        if (a->no_direct || size < DIRECT_MIN || !set_direct(fd, true))
-                return 0;
-        while (done < size) {
-                ssize_t n = pwrite(fd, data + done, size - done, (off_t) (a->offset + done));
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0) {
-                        a->no_direct = true;
-                        break;
-                }
-                done += (size_t) n;
-        }
-        if (!set_direct(fd, false))
-                a->no_direct = true;
-        return done;
-}
-
-static int write_mapped(Assembly *a, const char *data, size_t size) {
-        size_t done;
-        int r;
-
-        r = add_mark(a, data);
-        if (r < 0)
-                return r;
-        done = write_direct(a, data, size);
-        a->offset += done;
-        return done < size ? write_bytes(a, data + done, size - done) : 0;
+        if (n != (ssize_t) sizeof(magic))
+                return target_write_failed(a->target, a->report, n < 0 ? -errno : -EIO);
+        return add_mark(a, magic);
 }
 
 static int write_stored(Assembly *a, const Fragment *f) {
         void *p;
         int r;
 
+        if (clone_blocks(a, f->fd, f->stored.size) > 0) {
+                r = mark_cloned(a, f);
+                a->offset += f->stored.size;
+                return r;
+        }
         p = mmap(NULL, f->stored.size, PROT_READ, MAP_PRIVATE, f->fd, 0);
         if (p == MAP_FAILED)
                 return target_write_failed(a->target, a->report, -errno);
-        if (clone_blocks(a, f->fd, f->stored.size) > 0) {
-                r = add_mark(a, p);
-                a->offset += f->stored.size;
-        } else
-                r = write_mapped(a, p, f->stored.size);
+        r = write_data(a, p, f->stored.size);
         munmap(p, f->stored.size);
         return r;
 }

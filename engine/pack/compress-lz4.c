@@ -9,7 +9,8 @@
  *
  * Nothing says where it ends. The kernel reads on as long as there is something: it stops at the
  * end of the image, or (since July 2021) at four NUL bytes where a size should be, and takes
- * anything else for a block. So at least four NUL bytes must follow, see compression_padding().
+ * anything else for a block. So at least four NUL bytes must follow (with three it fails, "Decoding
+ * failed"); segment_pack() sees to that.
  * The magic where a size should be begins another stream, which is then part of this one.
  *
  * There is no check sum either.

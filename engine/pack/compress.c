@@ -76,11 +76,6 @@ Decoder compression_decoder(Compression c) {
         return c >= 0 && c < _COMPRESSION_MAX ? compressors[c].decoder : _DECODER_INVALID;
 }
 
-size_t compression_padding(Compression c) {
-        /* Four NUL bytes where the size of a block would be are what ends an lz4 stream. */
-        return c == COMPRESSION_LZ4 ? 4 : 0;
-}
-
 Decoder decoder_detect(const void *data, size_t size) {
         const uint8_t *p = data;
 

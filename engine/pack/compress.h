@@ -16,9 +16,6 @@
  * compressor. COMPRESSION_NONE copies. -ENOMEM. */
 int compress_buffer(Compression compression, int level, const void *data, size_t size, char **ret,
                     size_t *ret_size);
-/* How many NUL bytes must stand behind a segment at least, if it is not the last in an image: 4
- * for lz4 (with 3 the kernel fails, "Decoding failed"), else none. */
-size_t compression_padding(Compression c);
 
 /* What the bytes at the start of a segment are: also bzip2, lzma and lzo, which initrdd itself
  * never writes. DECODER_CPIO for an uncompressed newc archive. */

@@ -38,8 +38,8 @@ static int module_json(const PlanItem *item, json_t *array) {
                 return r;
         return json_array_append_new(array, json_pack("{s:s, s:s}", "name", item->module->name,
                                                       "reason", reason)) < 0
-                       ? -ENOMEM
-                       : 0;
+                               ? -ENOMEM
+                               : 0;
 }
 
 static int image_json(const Fragments *fragments, const Plan *plan, const Profile *profile,
@@ -60,7 +60,7 @@ static int image_json(const Fragments *fragments, const Plan *plan, const Profil
         return r < 0 ? r : *ret ? 0 : -ENOMEM;
 }
 
-static void write_escaped(FILE *f, const char *s) {
+void description_write_escaped(FILE *f, const char *s) {
         for (; *s; s++)
                 switch (*s) {
                 case '\t':
@@ -91,9 +91,9 @@ static int manifest_text(const Fragments *fragments, char **ret, size_t *ret_siz
 
                         fprintf(f, "%zu\t%c\t%o\t%llu\t", i, types[e->type], e->mode,
                                 (unsigned long long) (e->type == ENTRY_FILE ? e->size : 0));
-                        write_escaped(f, e->path);
+                        description_write_escaped(f, e->path);
                         putc_unlocked('\t', f);
-                        write_escaped(f, e->why);
+                        description_write_escaped(f, e->why);
                         putc_unlocked('\n', f);
                 }
         }
@@ -117,21 +117,28 @@ static int write_archive(CpioWriter *w, const char *json, const char *text, size
         return cpio_write_trailer(w);
 }
 
+int description_pack_texts(const char *json, const char *manifest, size_t manifest_size,
+                           Compression compression, int level, char **ret, size_t *ret_size) {
+        CpioWriter w = {};
+        int r;
+
+        r = write_archive(&w, json, manifest, manifest_size);
+        if (r >= 0)
+                r = segment_pack(compression, level, w.data, w.size, ret, ret_size);
+        cpio_writer_done(&w);
+        return r;
+}
+
 int description_pack(const Fragments *fragments, const Plan *plan, const Profile *profile,
                      const Kernel *kernel, char **ret, size_t *ret_size) {
         _cleanup_free_ char *json = NULL, *text = NULL;
-        CpioWriter w = {};
         size_t text_size;
         int r;
 
         r = image_json(fragments, plan, profile, kernel, &json);
         if (r >= 0)
                 r = manifest_text(fragments, &text, &text_size);
-        if (r >= 0)
-                r = write_archive(&w, json, text, text_size);
-        if (r >= 0)
-                r = segment_pack(profile->compression, profile->level, w.data, w.size, ret,
-                                 ret_size);
-        cpio_writer_done(&w);
-        return r;
+        return r < 0 ? r
+                     : description_pack_texts(json, text, text_size, profile->compression,
+                                              profile->level, ret, ret_size);
 }

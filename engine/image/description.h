@@ -16,9 +16,17 @@
  * Nothing in it depends on where or when the image was built.
  */
 
+#include <stdio.h>
+
 #include "describe/kernel.h"
 #include "describe/plan.h"
 #include "pack/fragment.h"
+
+/* A path or reason in the manifest, as above. */
+void description_write_escaped(FILE *f, const char *s);
+/* The segment with these two files, packed and padded. The caller frees. */
+int description_pack_texts(const char *json, const char *manifest, size_t manifest_size,
+                           Compression compression, int level, char **ret, size_t *ret_size);
 
 /* The segment, packed and padded. The caller frees. */
 int description_pack(const Fragments *fragments, const Plan *plan, const Profile *profile,

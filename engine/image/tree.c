@@ -196,6 +196,13 @@ static int walk(Walk *w, const char *path, bool follow, TreeNode **ret) {
         return *ret ? 1 : -ENOENT;
 }
 
+TreeNode *tree_find(const Tree *tree, const char *path) {
+        Walk w = { .tree = tree };
+        TreeNode *node = NULL;
+
+        return walk(&w, path, false, &node) > 0 ? node : NULL;
+}
+
 TreeNode *tree_resolve(const Tree *tree, const char *path) {
         Walk w = { .tree = tree };
         TreeNode *node = NULL;

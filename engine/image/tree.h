@@ -58,6 +58,8 @@ void tree_trailer(Tree *tree);
 
 /* The node at a path that has no links in it. */
 TreeNode *tree_get(const Tree *tree, const char *path);
+/* Follows links, but not the last one: the node; or NULL. */
+TreeNode *tree_find(const Tree *tree, const char *path);
 /* Follows links, the last one too: the node; or NULL. */
 TreeNode *tree_resolve(const Tree *tree, const char *path);
 /* The same, of a file that may be executed. */

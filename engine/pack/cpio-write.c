@@ -37,10 +37,8 @@ static char *put_hex(char *p, uint32_t value) {
         return p;
 }
 
-/* What differs between entries. */
-typedef struct Header {
-        uint32_t ino, mode, nlink, rdev_major, rdev_minor;
-} Header;
+/* What differs between entries; of our own, all that is not here is 0. */
+typedef CpioEntry Header;
 
 /* Header and name, with their padding, and room for `size` bytes of content, whose padding is
  * written. Gives where the content goes. */
@@ -50,8 +48,19 @@ static int put_entry(CpioWriter *w, const Header *h, const char *name, size_t si
         size_t head = ALIGN_TO(HEADER_SIZE + name_size, (size_t) 4);
         size_t total;
         const uint32_t fields[] = {
-                h->ino, h->mode, 0, 0, h->nlink, 0 /* mtime */, (uint32_t) size, 0, 0,
-                h->rdev_major, h->rdev_minor, (uint32_t) name_size, 0 /* check */,
+                h->ino,
+                h->mode,
+                h->uid,
+                h->gid,
+                h->nlink,
+                h->mtime,
+                (uint32_t) size,
+                0,
+                0,
+                h->rdev_major,
+                h->rdev_minor,
+                (uint32_t) name_size,
+                0 /* check */,
         };
         char *p;
 
@@ -125,8 +134,7 @@ int cpio_write_file(CpioWriter *w, const char *name, mode_t mode, size_t size,
                          ret_content);
 }
 
-int cpio_write_node(CpioWriter *w, const char *name, mode_t mode, unsigned major,
-                    unsigned minor) {
+int cpio_write_node(CpioWriter *w, const char *name, mode_t mode, unsigned major, unsigned minor) {
         char *content;
 
         if (!S_ISCHR(mode) && !S_ISBLK(mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode))
@@ -139,6 +147,21 @@ int cpio_write_node(CpioWriter *w, const char *name, mode_t mode, unsigned major
                                      .rdev_major = major,
                                      .rdev_minor = minor },
                          name, 0, &content);
+}
+
+int cpio_write_entry(CpioWriter *w, const CpioEntry *e, char **ret_content) {
+        bool link = S_ISLNK(e->mode);
+        size_t size = link ? strlen(e->target) : S_ISREG(e->mode) ? e->size : 0;
+        int r;
+
+        if (e->name[0] == '\0' || strcmp(e->name, TRAILER) == 0 || (link && size == 0))
+                return -EINVAL;
+        if (strlen(e->name) >= PATH_MAX || (link && size >= PATH_MAX))
+                return -ENAMETOOLONG;
+        r = put_entry(w, e, e->name, size, ret_content);
+        if (r >= 0 && link)
+                memcpy(*ret_content, e->target, size);
+        return r;
 }
 
 int cpio_write_trailer(CpioWriter *w) {

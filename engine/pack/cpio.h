@@ -51,6 +51,11 @@ typedef struct CpioEntry {
         const char *target; /* of a symlink */
 } CpioEntry;
 
+/* An entry as it was read from another archive, or of a file of any owner: its inode number, which
+ * makes hard links, is the caller's business. Gives where `size` bytes of content go, as
+ * cpio_write_file(). */
+int cpio_write_entry(CpioWriter *w, const CpioEntry *entry, char **ret_content);
+
 /* A negative errno from any of them ends the reading with it. Each may be NULL. */
 typedef struct CpioHandlers {
         int (*on_entry)(void *userdata, const CpioEntry *entry);

@@ -52,6 +52,8 @@ static const Verb verbs[] = {
         { "files", 1, 1, "IMAGE", "The files of an image", verb_files },
         { "cat", 2, -1, "IMAGE PATH…", "The content of files of an image", verb_cat },
         { "extract", 2, 2, "IMAGE DIR", "Unpack an image into a directory", verb_extract },
+        { "repack", 2, 2, "DIR|IMAGE NEW", "Make an image of a directory or an image",
+          verb_repack },
         { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify },
         { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules },
         { "facts", 0, 0, "", "What this machine needs of an image", verb_facts },
@@ -101,6 +103,8 @@ static int verb_help(int argc, char *argv[]) {
              "     --reason=WHY       admin or package; with hold: a text\n"
              "     --detached         The image goes to --output and nowhere else\n"
              "     --threads=N        How many fragments are packed at once\n"
+             "     --add=FILE[:PATH]  With repack: put a file or directory into the image\n"
+             "     --remove=PATH      With repack: leave out what is there\n"
              "     --tree             With files: as a tree\n"
              "     --json[=MODE]      Results as JSON: short, pretty or off\n"
              "     --no-legend        Tables without headings\n"
@@ -135,6 +139,8 @@ enum {
         ARG_REASON,
         ARG_DETACHED,
         ARG_THREADS,
+        ARG_ADD,
+        ARG_REMOVE,
         ARG_TREE,
         ARG_JSON,
         ARG_NO_LEGEND,
@@ -217,6 +223,8 @@ static int parse_argv(int argc, char *argv[]) {
                 { "reason", required_argument, NULL, ARG_REASON },
                 { "detached", no_argument, NULL, ARG_DETACHED },
                 { "threads", required_argument, NULL, ARG_THREADS },
+                { "add", required_argument, NULL, ARG_ADD },
+                { "remove", required_argument, NULL, ARG_REMOVE },
                 { "tree", no_argument, NULL, ARG_TREE },
                 { "json", optional_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
@@ -273,6 +281,12 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_THREADS:
                         r = parse_threads(optarg);
+                        break;
+                case ARG_ADD:
+                        r = strv_extend(&arg_add, optarg);
+                        break;
+                case ARG_REMOVE:
+                        r = strv_extend(&arg_remove, optarg);
                         break;
                 case ARG_TREE:
                         arg_tree = true;

@@ -210,7 +210,7 @@ static void test_boot_default(void **state) {
         };
         static char *const versions[] = { (char *) "6.11-c", (char *) "6.10-b", (char *) "6.9-b",
                                           NULL };
-        ConfTree *t;
+        ConfTree *t = NULL;
 
         assert_int_equal(conf_tree_setup((void **) &t), 0);
         for (char *const *v = versions; *v; v++) {

@@ -46,13 +46,29 @@ int watches_add(Strmap *watches, const Build *b, const char *canonical) {
         return r == -EEXIST ? 0 : r;
 }
 
+/* In /run files come and go all the time: there one waits for those that were missing, by name. */
+static int add_run(Strmap *watches, const Build *b, const Trace *trace) {
+        _cleanup_strv_free_ char **missing = NULL;
+        int r;
+
+        r = trace_missing_in(trace, "/run", &missing);
+        if (r == -EEXIST)
+                return watches_add(watches, b, "/run");
+        STRV_FOREACH(path, missing) {
+                if (r >= 0)
+                        r = watches_add(watches, b, *path);
+        }
+        return r;
+}
+
 int watches_add_trace(Strmap *watches, const Build *b, const Trace *trace) {
         _cleanup_strv_free_ char **directories = NULL;
         int r;
 
         r = trace_directories(trace, &directories);
         STRV_FOREACH(directory, directories) {
-                r = watches_add(watches, b, *directory);
+                r = streq(*directory, "/run") ? add_run(watches, b, trace)
+                                              : watches_add(watches, b, *directory);
                 if (r < 0)
                         break;
         }

@@ -646,3 +646,23 @@ int trace_directories(const Trace *trace, char ***ret) {
         *ret = TAKE_PTR(l);
         return 0;
 }
+
+int trace_missing_in(const Trace *trace, const char *parent, char ***ret) {
+        _cleanup_strv_free_ char **l = NULL;
+
+        for (size_t i = 0; i < trace->n; i++) {
+                const TraceEntry *e = &trace->entries[i];
+                const char *path = entry_path(trace, e), *rest = startswith(path, parent);
+
+                if (e->kind == TRACE_LIST && streq(path, parent))
+                        return -EEXIST;
+                if (!rest || *rest != '/' || strchr(rest + 1, '/'))
+                        continue;
+                if (e->kind != TRACE_MISSING)
+                        return -EEXIST;
+                if (strv_extend_unique(&l, path) < 0)
+                        return -ENOMEM;
+        }
+        *ret = TAKE_PTR(l);
+        return 0;
+}

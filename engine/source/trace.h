@@ -80,3 +80,7 @@ int trace_deserialize(const char *data, size_t size, Trace **ret);
 /* The canonical paths of the directories that hold what is traced, sorted: what a watcher should
  * watch. The caller frees the strv. */
 int trace_directories(const Trace *trace, char ***ret);
+
+/* The paths in the directory `parent` that were found missing, for who needn't watch all of it.
+ * -EEXIST when something else in it is traced, too. The caller frees the strv. */
+int trace_missing_in(const Trace *trace, const char *parent, char ***ret);

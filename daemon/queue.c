@@ -172,6 +172,7 @@ int queue_add(Manager *m, const JobRequest *request, Job **ret) {
                 job_free(job);
                 return r;
         }
+        m->state_dirty = true; /* its id is used */
         image = job_image(job);
         if (image && !image->job) {
                 image->job = job;

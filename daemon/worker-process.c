@@ -208,6 +208,8 @@ static int start(Worker *w, const char *path, json_t *request) {
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         int p[2], r;
 
+        if (json_object_set_new(request, "parent", json_integer(getpid())) < 0)
+                return -ENOMEM;
         in = request_to_fd(request);
         if (in < 0)
                 return in;

@@ -18,7 +18,7 @@ static const struct {
         { "profile", JSON_STRING }, { "output", JSON_STRING },   { "facts", JSON_STRING },
         { "path", JSON_STRING },    { "threads", JSON_INTEGER }, { "settings", JSON_ARRAY },
         { "known", JSON_ARRAY },    { "idle", JSON_TRUE },       { "force", JSON_TRUE },
-        { "best", JSON_TRUE },      { "digest", JSON_TRUE },
+        { "best", JSON_TRUE },      { "digest", JSON_TRUE },     { "parent", JSON_INTEGER },
 };
 
 static const char *const type_names[] = {

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,20 +23,30 @@ static const struct {
         const char *type;
         int (*run)(const json_t *request, Report *report);
 } works[] = {
-        { JOB_TYPE_BUILD, run_build },
-        { JOB_TYPE_CONTENTS, run_contents },
-        { JOB_TYPE_EXAMINE, run_examine },
-        { JOB_TYPE_PREPARE, run_prepare },
-        { JOB_TYPE_RECOMPRESS, run_recompress },
-        { JOB_TYPE_REMOVE, run_remove },
+        { JOB_TYPE_BUILD, run_build },           { JOB_TYPE_CONTENTS, run_contents },
+        { JOB_TYPE_EXAMINE, run_examine },       { JOB_TYPE_PREPARE, run_prepare },
+        { JOB_TYPE_RECOMPRESS, run_recompress }, { JOB_TYPE_REMOVE, run_remove },
         { JOB_TYPE_VERIFY, run_verify },
 };
+
+/* Else workers of a service that was killed would queue up for what the next one wants. Returns false
+ * if it is gone already. */
+static bool stay_with_parent(const json_t *request) {
+        const json_t *parent = json_object_get(request, "parent");
+
+        if (!parent)
+                return true;
+        (void) prctl(PR_SET_PDEATHSIG, SIGTERM);
+        return getppid() == (pid_t) json_integer_value(parent);
+}
 
 static int run(const json_t *request, Report *report) {
         const char *type;
 
         if (request_check(request, report) < 0 || request_need(request, report, "type", &type) < 0)
                 return send_failure(report);
+        if (!stay_with_parent(request))
+                return EXIT_STATUS_CANCELLED;
         if (request_boolean(request, "idle"))
                 become_idle();
         for (size_t i = 0; i < ELEMENTSOF(works); i++)

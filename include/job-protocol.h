@@ -14,6 +14,7 @@
  *   "data-dir"    our own data, for a root that has none
  *   "store"       directory
  *   "idle"        true: at idle CPU and I/O priority, for what nobody waits for
+ *   "parent"      process id of who starts it: the worker ends when that does, whatever ended it
  *
  * "build" makes an image, and
  * "prepare" packs what it would be made of, so that a build soon afterwards finds it in the store;

@@ -473,6 +473,20 @@ class Machine:
         self.service = None
         return status
 
+    def processes(self):
+        """{process id: name} of all programs of this service that run."""
+        found = {}
+        for pid in os.listdir("/proc"):
+            with contextlib.suppress(OSError, ValueError):
+                with open("/proc/%d/environ" % int(pid), "rb") as stream:
+                    if self.data.encode() not in stream.read():
+                        continue
+                with open("/proc/%s/comm" % pid, encoding="ascii") as stream:
+                    name = stream.read().strip()
+                if name.startswith("initrdd"):
+                    found[int(pid)] = name
+        return found
+
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as stream:
             return stream.read()

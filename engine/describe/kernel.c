@@ -3,8 +3,10 @@
 /*
  * A kernel is a directory of drivers below /lib/modules, by the name of its version.
  *
- * A directory counts when depmod was there (modules.dep) or has something to do (kernel/): what a
- * removed package leaves behind, `build` links and drivers of dkms, is no kernel. On a root with a
+ * A directory counts when it has what a kernel's own installation brings: its list of drivers in the
+ * order of the build, that of built-in ones, or kernel/. What a removed package leaves behind is no
+ * kernel: what depmod made (Debian's removes that when it is purged), `build` links, drivers of
+ * dkms. On a root with a
  * merged /usr, /lib/modules and /usr/lib/modules are one; on another, kernels may be in the first
  * and what was bound is in the second, so both are asked, and the second wins.
  *
@@ -19,7 +21,7 @@
 static const char *const parents[] = { "/usr/lib/modules", "/lib/modules" };
 
 static int looks_like_kernel(Source *source, Trace *trace, const char *directory) {
-        static const char *const marks[] = { "modules.dep", "kernel" };
+        static const char *const marks[] = { "modules.order", "modules.builtin", "kernel" };
 
         for (size_t i = 0; i < ELEMENTSOF(marks); i++) {
                 _cleanup_free_ char *path = path_join(directory, marks[i]);
@@ -232,7 +234,7 @@ static int choose_version(Source *tree, Report *report, const char *directory, c
                 chosen = versions[0];
         if (!chosen || !strv_contains(versions, chosen))
                 return report_fail(report, FAILURE_NO_SUCH_KERNEL, -ENOENT, directory, 0,
-                                   "There is no kernel%s%s, neither modules.dep here nor "
+                                   "There is no kernel%s%s, neither modules.order here nor "
                                    "lib/modules/VERSION below it", version ? " " : "",
                                    version ? version : "");
         *ret = strdup(chosen);

@@ -11,7 +11,8 @@
 #define MERGED                                                                                    \
         "dir /usr/lib/modules\n"                                                                  \
         "link /lib usr/lib\n"
-#define KERNEL(version) "file /usr/lib/modules/" version "/modules.dep x\n"
+#define KERNEL_AT(directory) "file " directory "/modules.dep x\nfile " directory "/modules.order x\n"
+#define KERNEL(version) KERNEL_AT("/usr/lib/modules/" version)
 
 static void test_list(void **state) {
         static const struct {
@@ -25,8 +26,12 @@ static void test_list(void **state) {
                 /* What a removed kernel leaves behind, and files. */
                 { MERGED KERNEL("6.1") "dir /lib/modules/6.0/updates\nlink /lib/modules/5.9/build /usr/src\n"
                   "file /lib/modules/README x\n", "6.1" },
+                /* The same of depmod: Debian's packages leave that until they are purged. */
+                { MERGED KERNEL("6.1") "file /lib/modules/6.0/modules.dep x\n"
+                  "file /lib/modules/6.0/modules.dep.bin x\nfile /lib/modules/6.0/modules.devname x\n",
+                  "6.1" },
                 /* No merged /usr: both places are asked. */
-                { "file /lib/modules/6.1/modules.dep x\n" KERNEL("6.2"), "6.2 6.1" },
+                { KERNEL_AT("/lib/modules/6.1") KERNEL("6.2"), "6.2 6.1" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -52,7 +57,7 @@ static void test_open(void **state) {
                 const char *directory, *config_path, *image;
         } cases[] = {
                 { MERGED KERNEL("6.1"), "6.1", 0, 0, "/usr/lib/modules/6.1", NULL, NULL },
-                { "file /lib/modules/6.1/modules.dep x\n", "6.1", 0, 0, "/lib/modules/6.1", NULL, NULL },
+                { KERNEL_AT("/lib/modules/6.1"), "6.1", 0, 0, "/lib/modules/6.1", NULL, NULL },
                 /* The kernel's own directory comes before /boot, and that before the headers. */
                 { MERGED KERNEL("6.1") "file /boot/config-6.1 CONFIG_A=y\nfile /boot/vmlinuz-6.1 x\n"
                   "file /usr/src/h/.config CONFIG_A=m\nlink /usr/lib/modules/6.1/build /usr/src/h\n",
@@ -124,18 +129,18 @@ static void test_bind(void **state) {
                 int r;
                 const char *chosen;
         } cases[] = {
-                { "file /6.5/modules.dep x\n", "/6.5", NULL, 0, "6.5" },
-                { "file /6.5/modules.dep x\n", "/6.5", "mine", 0, "mine" },
-                { "file /lib/modules/6.5/modules.dep x\n", "/", NULL, 0, "6.5" },
-                { "file /usr/lib/modules/6.5/modules.dep x\nlink /lib usr/lib\n", "/", "6.5", 0, "6.5" },
-                { "file /lib/modules/6.5/modules.dep x\nfile /lib/modules/6.6/modules.dep x\n", "/",
+                { KERNEL_AT("/6.5"), "/6.5", NULL, 0, "6.5" },
+                { KERNEL_AT("/6.5"), "/6.5", "mine", 0, "mine" },
+                { KERNEL_AT("/lib/modules/6.5"), "/", NULL, 0, "6.5" },
+                { KERNEL_AT("/usr/lib/modules/6.5") "link /lib usr/lib\n", "/", "6.5", 0, "6.5" },
+                { KERNEL_AT("/lib/modules/6.5") KERNEL_AT("/lib/modules/6.6"), "/",
                   "6.5", 0, "6.5" },
                 /* A link within the tree, absolute, means that tree and not this machine. */
-                { "file /store/k/modules.dep x\nlink /lib/modules/6.5 /store/k\n", "/", NULL, 0, "6.5" },
-                { "file /lib/modules/6.5/modules.dep x\nfile /lib/modules/6.6/modules.dep x\n", "/",
+                { KERNEL_AT("/store/k") "link /lib/modules/6.5 /store/k\n", "/", NULL, 0, "6.5" },
+                { KERNEL_AT("/lib/modules/6.5") KERNEL_AT("/lib/modules/6.6"), "/",
                   NULL, -ENOTUNIQ, NULL },
-                { "file /lib/modules/6.5/modules.dep x\n", "/", "6.6", -ENOENT, NULL },
-                { "file /6.5/modules.dep x\n", "/6.5", "a/b", -EINVAL, NULL },
+                { KERNEL_AT("/lib/modules/6.5"), "/", "6.6", -ENOENT, NULL },
+                { KERNEL_AT("/6.5"), "/6.5", "a/b", -EINVAL, NULL },
                 { "dir /empty\n", "/empty", NULL, -ENOENT, NULL },
                 { "dir /empty\n", "/none", NULL, -ENOENT, NULL },
                 { "file /file x\n", "/file", NULL, -ENOTDIR, NULL },

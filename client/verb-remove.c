@@ -7,11 +7,13 @@
 #include "bus-jobs.h"
 #include "bus-json.h"
 #include "client.h"
+#include "remove-offline.h"
 #include "string-util.h"
 
+/* Makes the jobs. An exit status, or STATUS_OFFLINE. */
 static int request(BusJobs *jobs, sd_bus *bus, const char *kernel) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
         _cleanup_json_ json_t *list = NULL;
         json_t *job;
         size_t i;
@@ -19,8 +21,13 @@ static int request(BusJobs *jobs, sd_bus *bus, const char *kernel) {
 
         r = bus_jobs_init(jobs, bus, &error);
         if (r >= 0)
-                r = bus_change(bus, "Remove", &error, &reply, "st", kernel,
-                               (uint64_t) (arg_force ? BUS_FLAG_FORCE : 0));
+                r = sym_sd_bus_message_new_method_call(bus, &m, BUS_NAME, BUS_PATH,
+                                                       BUS_INTERFACE_MANAGER, "Remove");
+        if (r >= 0)
+                r = sym_sd_bus_message_append(m, "st", kernel,
+                                              (uint64_t) (arg_force ? BUS_FLAG_FORCE : 0));
+        if (r >= 0)
+                r = bus_jobs_call(jobs, m, &error, &reply);
         if (r >= 0)
                 r = bus_message_to_json(reply, &list);
         json_array_foreach(list, i, job)
@@ -30,12 +37,10 @@ static int request(BusJobs *jobs, sd_bus *bus, const char *kernel) {
                                          json_string_value(json_array_get(job, 2)) ?: "", kernel);
         if (r >= 0)
                 return EXIT_STATUS_DONE;
-        if (bus_error_is_unavailable(&error, r)) {
-                say("The service can't be reached, and only it removes images: %s",
-                    error.message ?: strerror(-r));
-                return EXIT_STATUS_FAILED;
-        }
-        return say_bus_error(kernel, &error, r);
+        if (r == -ECANCELED)
+                return EXIT_STATUS_CANCELLED;
+        return bus_error_is_unavailable(&error, r) ? service_unavailable(&error, r, true)
+                                                   : say_bus_error(kernel, &error, r);
 }
 
 static int show(const BusJobs *jobs) {
@@ -58,13 +63,15 @@ static int show(const BusJobs *jobs) {
         return status;
 }
 
-static int wait_and_show(BusJobs *jobs) {
+/* `images` as they were before. */
+static int wait_and_show(BusJobs *jobs, const json_t *images, const char *kernel) {
+        json_t *image;
+        size_t i;
         int r, status;
 
         if (!arg_block) {
-                for (size_t i = 0; i < jobs->n; i++)
-                        printf("%s: job %llu\n", jobs->jobs[i].kernel,
-                               (unsigned long long) jobs->jobs[i].id);
+                for (i = 0; i < jobs->n; i++)
+                        printf("%s: job %llu\n", kernel, (unsigned long long) jobs->jobs[i].id);
                 return EXIT_STATUS_DONE;
         }
         r = bus_jobs_wait(jobs);
@@ -75,40 +82,49 @@ static int wait_and_show(BusJobs *jobs) {
         status = show(jobs);
         if (r < 0)
                 return r == -ECANCELED ? EXIT_STATUS_CANCELLED : EXIT_STATUS_FAILED;
-        if (status == EXIT_STATUS_DONE && !arg_quiet && arg_json == JSON_MODE_OFF && jobs->n > 0)
-                printf("%s: removed\n", jobs->jobs[0].kernel);
+        json_array_foreach(images, i, image)
+                if (status == EXIT_STATUS_DONE && streq(member_text(image, "kernel"), kernel) &&
+                    !streq(member_text(image, "state"), "foreign"))
+                        show_removed(kernel, member_text(image, "profile"),
+                                     member_text(image, "path"));
         return status;
 }
 
-static int remove_one(sd_bus *bus, const char *kernel) {
+static int remove_over_bus(sd_bus *bus, const char *kernel) {
+        _cleanup_(service_view_done) ServiceView view = {};
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         BusJobs jobs = {};
-        int status;
+        int r, status;
 
         if (!text_is_utf8(kernel)) {
                 say("There is no kernel \"%s\"; `initrdctl list` shows them.", kernel);
                 return EXIT_STATUS_NOT_FOUND;
         }
+        r = service_view_read(&view, bus, &error);
+        if (r < 0)
+                return bus_error_is_unavailable(&error, r) ? service_unavailable(&error, r, true)
+                                                           : say_bus_error(NULL, &error, r);
         status = request(&jobs, bus, kernel);
         if (status == EXIT_STATUS_DONE)
-                status = wait_and_show(&jobs);
+                status = wait_and_show(&jobs, view.images, kernel);
         bus_jobs_done(&jobs);
         return status;
 }
 
 int verb_remove(int argc, char *argv[]) {
         _cleanup_bus_ sd_bus *bus = NULL;
-        int status = STATUS_OFFLINE;
+        int status = EXIT_STATUS_DONE;
 
         if (service_is_wanted())
                 status = bus_open(&bus, true);
-        else
-                say("Only the service removes images, and it is not asked in a chroot, with "
-                    "--offline, or where there is no bus.");
-        if (status == STATUS_OFFLINE)
-                status = EXIT_STATUS_FAILED;
-        for (int i = 1; i < argc && bus; i++) {
-                int one = remove_one(bus, argv[i]);
+        if (status > EXIT_STATUS_DONE)
+                return status;
+        status = EXIT_STATUS_DONE;
+        for (int i = 1; i < argc; i++) {
+                int one = bus ? remove_over_bus(bus, argv[i]) : STATUS_OFFLINE;
 
+                if (one == STATUS_OFFLINE)
+                        one = remove_offline(argv[i]);
                 if (status == EXIT_STATUS_DONE)
                         status = one;
         }

@@ -3,10 +3,12 @@
 /*
  * Debian's contract (kernel-handbook, 8.4; initramfs-tools calls them likewise): run-parts with the
  * version and the absolute path of the image as arguments, once the image is in its place. A hook
- * that calls us again finds INITRDD_NESTED and gets neither a service nor hooks.
+ * that calls us again finds INITRDD_NESTED and gets neither a service nor hooks; INITRDD_IMAGE is for
+ * kernel-install's plugin.
  */
 
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,8 +34,10 @@ int post_update_run(const char *kernel, const char *image) {
         if (access(HOOKS, F_OK) < 0)
                 return EXIT_STATUS_DONE;
         if (str_printf(&kernel_arg, "--arg=%s", kernel) < 0 ||
-            str_printf(&image_arg, "--arg=%s", image) < 0 || setenv("INITRDD_NESTED", "1", 1) < 0)
+            str_printf(&image_arg, "--arg=%s", image) < 0 ||
+            setenv("INITRDD_NESTED", "1", 1) < 0 || setenv("INITRDD_IMAGE", image, 1) < 0)
                 return EXIT_STATUS_FAILED;
+        fflush(stdout);
         /* What they say is no result of ours; debconf may even own standard output. */
         posix_spawn_file_actions_init(&actions);
         posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
@@ -43,6 +47,7 @@ int post_update_run(const char *kernel, const char *image) {
                          environ);
         posix_spawn_file_actions_destroy(&actions);
         unsetenv("INITRDD_NESTED");
+        unsetenv("INITRDD_IMAGE");
         if (r != 0) {
                 say("warning: " HOOKS ": run-parts can't be started: %s", strerror(r));
                 return EXIT_STATUS_FAILED;

@@ -16,6 +16,7 @@ import codecs
 import os
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -185,7 +186,8 @@ def run(boot, log_path, expect, failures=FAILURES, answers=(), timeout=120):
         try:
             error = _drive(process, session, timeout)
         finally:
-            process.kill()
+            # Not kill() of the object, which would reap a QEMU that has just ended by itself.
+            os.kill(process.pid, signal.SIGKILL)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             process.stdin.close()

@@ -14,6 +14,7 @@
  */
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,32 +152,15 @@ static int add_emergency(const Generator *g) {
         return generator_write(g, g->early, "emergency.service", text);
 }
 
+/* systemd(1): SIGRTMIN+20 shows the status, SIGRTMIN+22 logs everything. */
 static int add_debug(const Generator *g, bool debug) {
         static const char udev[] = "[Service]\nEnvironment=SYSTEMD_LOG_LEVEL=debug\n";
-        _cleanup_free_ char *text = NULL;
-        int r;
 
-        if (str_printf(&text,
-                       "[Unit]\n"
-                       "Description=Tell More of the Boot\n"
-                       "DefaultDependencies=no\n"
-                       "Before=systemd-modules-load.service systemd-udevd.service\n"
-                       "\n"
-                       "[Service]\n"
-                       "Type=oneshot\n"
-                       "RemainAfterExit=yes\n"
-                       /* systemd(1): SIGRTMIN+20 shows the status, SIGRTMIN+22 logs everything. */
-                       "ExecStart=-systemctl kill --kill-whom=main --signal=SIGRTMIN+20 "
-                       "init.scope\n"
-                       "%s",
-                       debug ? "ExecStart=-systemctl log-level debug\n" : "") < 0)
-                return -ENOMEM;
-        r = generator_write(g, g->normal, "initrdd-debug.service", text);
-        if (r >= 0)
-                r = generator_add_symlink(g, "sysinit.target", "wants", "initrdd-debug.service");
-        if (r >= 0 && debug)
-                r = generator_write(g, g->normal, "systemd-udevd.service.d/60-initrdd.conf", udev);
-        return r;
+        if (!*g->root && (kill(1, SIGRTMIN + 20) < 0 || (debug && kill(1, SIGRTMIN + 22) < 0)))
+                generator_warn(g, "PID 1 can't be told to say more: %s", strerror(errno));
+        return debug ? generator_write(g, g->normal, "systemd-udevd.service.d/60-initrdd.conf",
+                                       udev)
+                     : 0;
 }
 
 int generate_console(const Generator *g) {

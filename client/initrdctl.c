@@ -54,6 +54,8 @@ static const Verb verbs[] = {
         { "extract", 2, 2, "IMAGE DIR", "Unpack an image into a directory", verb_extract },
         { "repack", 2, 2, "DIR|IMAGE NEW", "Make an image of a directory or an image",
           verb_repack },
+        { "why", 2, -1, "IMAGE PATH…", "Why a file is in an image, or not", verb_why },
+        { "diff", 1, 2, "IMAGE [IMAGE]", "What is different, or why one is stale", verb_diff },
         { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify },
         { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules },
         { "facts", 0, 0, "", "What this machine needs of an image", verb_facts },
@@ -105,6 +107,7 @@ static int verb_help(int argc, char *argv[]) {
              "     --threads=N        How many fragments are packed at once\n"
              "     --add=FILE[:PATH]  With repack: put a file or directory into the image\n"
              "     --remove=PATH      With repack: leave out what is there\n"
+             "     --content          With diff: the lines of text that are different\n"
              "     --tree             With files: as a tree\n"
              "     --json[=MODE]      Results as JSON: short, pretty or off\n"
              "     --no-legend        Tables without headings\n"
@@ -141,6 +144,7 @@ enum {
         ARG_THREADS,
         ARG_ADD,
         ARG_REMOVE,
+        ARG_CONTENT,
         ARG_TREE,
         ARG_JSON,
         ARG_NO_LEGEND,
@@ -225,6 +229,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "threads", required_argument, NULL, ARG_THREADS },
                 { "add", required_argument, NULL, ARG_ADD },
                 { "remove", required_argument, NULL, ARG_REMOVE },
+                { "content", no_argument, NULL, ARG_CONTENT },
                 { "tree", no_argument, NULL, ARG_TREE },
                 { "json", optional_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
@@ -287,6 +292,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_REMOVE:
                         r = strv_extend(&arg_remove, optarg);
+                        break;
+                case ARG_CONTENT:
+                        arg_content = true;
                         break;
                 case ARG_TREE:
                         arg_tree = true;

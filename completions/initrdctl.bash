@@ -3,12 +3,13 @@
 
 _initrdctl() {
         local verbs='status list build rebuild remove jobs cancel hold monitor log plan inspect files
-                cat extract repack verify modules facts kernels cat-config gc help'
+                cat extract repack why diff verify modules facts kernels cat-config gc help'
         # What ends in "=" takes a value.
         local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
                 --compression= --level= --set= --best --recompress --force --all --offline --host=
                 --machine= --no-block --no-ask-password --no-hooks --reason= --detached --threads=
-                --add= --remove= --tree --json --json= --no-legend --no-pager --follow --lines= --quiet --help --version
+                --add= --remove= --content --tree --json --json= --no-legend --no-pager --follow --lines=
+                --quiet --help --version
                 -H= -M= -f -n= -q -h'
         local cur prev words cword split verb= i
 
@@ -58,7 +59,7 @@ _initrdctl() {
                 COMPREPLY=($(compgen -W "$(initrdctl --no-legend jobs 2>/dev/null |
                         while read -r job _; do echo "$job"; done)" -- "$cur"))
                 ;;
-        inspect | files | cat | extract | repack | verify) _filedir ;;
+        inspect | files | cat | extract | repack | why | diff | verify) _filedir ;;
         esac
 }
 

@@ -30,6 +30,8 @@ complete -c initrdctl -n __fish_use_subcommand -a files -d 'The files of an imag
 complete -c initrdctl -n __fish_use_subcommand -a cat -d 'The content of files of an image'
 complete -c initrdctl -n __fish_use_subcommand -a extract -d 'Unpack an image into a directory'
 complete -c initrdctl -n __fish_use_subcommand -a repack -d 'Make an image of a directory or an image'
+complete -c initrdctl -n __fish_use_subcommand -a why -d 'Why a file is in an image, or not'
+complete -c initrdctl -n __fish_use_subcommand -a diff -d 'What is different, or why one is stale'
 complete -c initrdctl -n __fish_use_subcommand -a verify -d 'Whether an image would boot'
 complete -c initrdctl -n __fish_use_subcommand -a modules -d 'Modules, and what they are'
 complete -c initrdctl -n __fish_use_subcommand -a facts -d 'What this machine needs of an image'
@@ -41,7 +43,7 @@ complete -c initrdctl -n __fish_use_subcommand -a help -d 'Commands and options'
 complete -c initrdctl -n '__fish_seen_subcommand_from build rebuild plan remove log' -a '(__initrdctl_first_column kernels)'
 complete -c initrdctl -n '__fish_seen_subcommand_from cancel' -a '(__initrdctl_first_column jobs)'
 complete -c initrdctl -n '__fish_seen_subcommand_from modules' -a '(__initrdctl_first_column modules)'
-complete -c initrdctl -n '__fish_seen_subcommand_from inspect files cat extract repack verify' -F
+complete -c initrdctl -n '__fish_seen_subcommand_from inspect files cat extract repack why diff verify' -F
 
 complete -c initrdctl -l root -xa '(__fish_complete_directories)' -d 'Build for the system in a directory'
 complete -c initrdctl -l kernel-dir -xa '(__fish_complete_directories)' -d 'A kernel that is not below /lib/modules'
@@ -68,6 +70,7 @@ complete -c initrdctl -l detached -d 'The image goes to --output and nowhere els
 complete -c initrdctl -l threads -x -d 'How many fragments are packed at once'
 complete -c initrdctl -l add -rF -d 'With repack: what to put into the image'
 complete -c initrdctl -l remove -x -d 'With repack: what to leave out'
+complete -c initrdctl -l content -d 'With diff: the lines of text that are different'
 complete -c initrdctl -l tree -d 'With files: as a tree'
 complete -c initrdctl -l json -fa 'short pretty off' -d 'Results as JSON'
 complete -c initrdctl -l no-legend -d 'Tables without headings'

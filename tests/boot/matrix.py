@@ -240,6 +240,9 @@ CASES = (
     + [_host("installed", "ext4-uuid", check=_check_profile,
              image={"mode": None, "profile": "small", "installed": True, "files": PROFILE})]
     + [_generic("microcode", "ext4-uuid", image={"files": MICROCODE}, check=_check_microcode)]
+    # What `extract` and `repack` have made of one of ours, and of one of dracut's.
+    + [_generic("repacked", "ext4-uuid", image={"repacked": "ours"}),
+       _generic("repacked-dracut", "ext4-uuid", image={"repacked": "dracut"})]
     # A root that never comes: an end in finite time, which says what was waited for.
     # The first with systemd's own patience: 90 seconds.
     + [_missing_root("locked", (r"Cannot open access to console, the root account is locked",),

@@ -13,6 +13,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import shutil
 import struct
 import threading
 import time
@@ -20,6 +21,7 @@ import time
 import cache
 import debian
 import recording
+import report
 from cache import run
 
 
@@ -28,17 +30,20 @@ class Image:
     says it; an image that isn't generic needs `facts`, the name of the root where they are
     recorded (Builder.facts gives them).
     `settings` are --set=; `files` maps paths to content added to the tree, `installed` adds
-    initrdd. With `kernel_dir` no kernel is in the tree, and this one comes from outside."""
+    initrdd. With `kernel_dir` no kernel is in the tree, and this one comes from outside.
+    `repacked`: the image is extracted and made again of its files, as an ordinary user would
+    do it; "dracut": that is one of dracut's."""
 
     def __init__(self, system, flavour="amd64", mode="generic", facts=None, profile="default",
-                 settings=(), files=None, installed=False, kernel_dir=False):
+                 settings=(), files=None, installed=False, kernel_dir=False, repacked=None):
         self.system, self.flavour, self.mode, self.facts = system, flavour, mode, facts
         self.profile, self.settings, self.files = profile, settings, files or {}
-        self.installed, self.kernel_dir = installed, kernel_dir
+        self.installed, self.kernel_dir, self.repacked = installed, kernel_dir, repacked
 
     def identity(self):
         text = repr((self.system, self.flavour, self.mode, self.facts, self.profile,
-                     self.settings, sorted(self.files.items()), self.installed, self.kernel_dir))
+                     self.settings, sorted(self.files.items()), self.installed, self.kernel_dir,
+                     self.repacked))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -164,7 +169,17 @@ class InitrddBuilder(Builder):
         return command + ["--set=" + setting for setting in image.settings]
 
     def build(self, image, kernel, output):
-        run(*self.command(image, kernel, output), env=dict(os.environ, NO_COLOR="1"))
+        original = output + ".original" if image.repacked else output
+        if image.repacked == "dracut":
+            if not shutil.which("dracut"):
+                report.skip("dracut is not installed")
+            run(*dracut_command(kernel, original, DracutBuilder.SMALL))
+        else:
+            run(*self.command(image, kernel, original), env=dict(os.environ, NO_COLOR="1"))
+        if image.repacked:
+            run(self.initrdctl, "extract", original, output + ".d")
+            run(self.initrdctl, "repack", output + ".d", output)
+            run("rm", "-rf", original, output + ".d")
         run(self.initrdctl, "--offline", "verify", output)
 
     def tools(self):
@@ -182,6 +197,11 @@ class InitrddBuilder(Builder):
         return {module["name"] for module in told["modules"]}
 
 
+def dracut_command(kernel, output, options):
+    return ["dracut", "-f", "--quiet", "--no-hostonly", "--kver", kernel.version, "-k",
+            os.path.join(kernel.tree, "lib/modules", kernel.version), *options, output]
+
+
 class DracutBuilder(Builder):
     """dracut with this machine's programs: small and uncompressed for host images, generic and
     zstd as Debian has it otherwise."""
@@ -194,8 +214,7 @@ class DracutBuilder(Builder):
 
     def build(self, image, kernel, output):
         options = self.SMALL if image.mode == "host" else ("--zstd", "--omit", "ifcfg")
-        run("dracut", "-f", "--quiet", "--no-hostonly", "--kver", kernel.version,
-            "-k", os.path.join(kernel.tree, "lib/modules", kernel.version), *options, output)
+        run(*dracut_command(kernel, output, options))
 
 
 def add_file(path, content):

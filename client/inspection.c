@@ -12,8 +12,10 @@
 
 #include "inspection.h"
 #include "path-util.h"
+#include "secret.h"
 #include "string-util.h"
 
+#define SHADOW_MAX ((size_t) 64 * 1024)
 #define LEVELS 4
 #define REASONS_MAX 64
 #define MODULES_TEXT_MAX ((size_t) 64 * 1024)
@@ -33,6 +35,11 @@ Inspection *inspection_free(Inspection *i) {
         strv_free(i->modules);
         free(i->init);
         free(i->segments);
+        for (size_t k = 0; k < i->n_inspected; k++) {
+                free(i->files[k].path);
+                free(i->files[k].module);
+        }
+        free(i->files);
         strmap_done(&i->directories);
         strmap_done(&i->by_module);
         free(i);
@@ -81,6 +88,31 @@ int shares_sorted(const Strmap *shares, size_t max, const Share ***ret, size_t *
         return 0;
 }
 
+static int compare_files(const void *a, const void *b) {
+        const InspectedFile *x = *(const InspectedFile *const *) a,
+                            *y = *(const InspectedFile *const *) b;
+
+        if (x->size != y->size)
+                return x->size < y->size ? 1 : -1;
+        return strcmp(x->path, y->path);
+}
+
+int files_sorted(const Inspection *i, bool drivers, size_t max, const InspectedFile ***ret,
+                 size_t *ret_n) {
+        const InspectedFile **array = malloc((i->n_inspected + 1) * sizeof(InspectedFile *));
+        size_t n = 0;
+
+        if (!array)
+                return -ENOMEM;
+        for (size_t k = 0; k < i->n_inspected; k++)
+                if (!drivers || i->files[k].driver)
+                        array[n++] = &i->files[k];
+        qsort(array, n, sizeof(InspectedFile *), compare_files);
+        *ret = array;
+        *ret_n = MIN_OF(n, max);
+        return 0;
+}
+
 static int add_kernel(Inspection *i, const char *path) {
         const char *version = strstr(path, "/lib/modules/"), *end;
         _cleanup_free_ char *copy = NULL;
@@ -97,11 +129,24 @@ static int add_kernel(Inspection *i, const char *path) {
 static int add_file(Inspection *i, const char *path, uint64_t size) {
         const char *name = path_basename(path), *ko = strstr(name, ".ko"), *end = path;
         _cleanup_free_ char *directory = NULL;
+        InspectedFile *file;
         int r;
 
         i->n_files++;
         i->bytes += size;
+        if (!GREEDY_REALLOC(i->files, i->allocated_files, i->n_inspected + 1))
+                return -ENOMEM;
+        file = &i->files[i->n_inspected];
+        *file = (InspectedFile) {
+                .path = strdup(path),
+                .size = size,
+                .secret = secret_by_path(path),
+        };
+        if (!file->path)
+                return -ENOMEM;
+        i->n_inspected++;
         if (ko && (ko[3] == '\0' || ko[3] == '.') && strstr(path, "/lib/modules/")) {
+                file->driver = true;
                 i->n_drivers++;
                 r = add_kernel(i, path);
                 if (r < 0)
@@ -141,9 +186,13 @@ static char *module_of(const Strmap *whys, const char *why) {
         return NULL;
 }
 
-static int add_described_file(Inspection *i, const Strmap *whys, const DescribedEntry *e) {
-        _cleanup_free_ char *module = module_of(whys, e->why);
+static int add_described_file(Inspection *i, const Strmap *whys, const DescribedEntry *e,
+                              InspectedFile *file) {
+        char *module = module_of(whys, e->why);
         const char *name = module;
+
+        file->module = module;
+        file->segment = e->fragment;
 
         if (!name)
                 name = e->fragment < i->described->n_fragments
@@ -174,8 +223,69 @@ static int read_manifest(Inspection *i) {
                 entries[n++] = e;
         }
         for (size_t k = 0; k < n && r >= 0; k++)
-                r = add_described_file(i, &whys, &entries[k]);
+                r = add_described_file(i, &whys, &entries[k], &i->files[k]);
         free(entries);
+        return r;
+}
+
+/* The one file whose content is looked at. */
+typedef struct Shadow {
+        bool now;
+        char *text;
+        size_t size, allocated;
+} Shadow;
+
+static int on_shadow_entry(void *userdata, const ImageSegment *segment, const CpioEntry *e) {
+        Shadow *s = userdata;
+        _cleanup_free_ char *path = path_join("/", e->name);
+
+        if (!path)
+                return -ENOMEM;
+        if (s->size > 0)
+                return -ECANCELED;
+        s->now = S_ISREG(e->mode) && secret_is_shadow(path_simplify(path));
+        return 0;
+}
+
+static int on_shadow_content(void *userdata, const void *data, size_t size) {
+        Shadow *s = userdata;
+
+        if (!s->now || size > SHADOW_MAX - s->size)
+                return 0;
+        if (!GREEDY_REALLOC(s->text, s->allocated, s->size + size + 1))
+                return -ENOMEM;
+        memcpy(s->text + s->size, data, size);
+        s->size += size;
+        s->text[s->size] = '\0';
+        return 0;
+}
+
+/* Only the segment that has it is unpacked. */
+static int look_into_shadow(Image *image, InspectedFile *file, uint64_t offset) {
+        static const ImageHandlers handlers = {
+                .on_entry = on_shadow_entry,
+                .on_content = on_shadow_content,
+        };
+        ImageFault fault;
+        Shadow s = {};
+        int r;
+
+        r = image_read_segment(image, offset, &handlers, &s, &fault);
+        if (s.text && secret_in_shadow(s.text))
+                file->secret = "a password";
+        free(s.text);
+        return r == -ENOMEM ? r : 0;
+}
+
+static int look_for_passwords(Inspection *i, Image *image) {
+        int r = 0;
+
+        for (size_t k = 0; k < i->n_inspected && r >= 0; k++) {
+                InspectedFile *file = &i->files[k];
+
+                if (secret_is_shadow(file->path) && file->segment < i->n_segments)
+                        r = look_into_shadow(image, file, i->segments[file->segment].offset);
+        }
         return r;
 }
 
@@ -287,6 +397,8 @@ static int read_tree(Inspection *i, const Tree *tree) {
         if (r >= 0 && node->n_made > 0 && S_ISREG(node->file->mode)) {
                 /* The bytes of hard links are there once. */
                 r = add_file(i, node->path, node->file->content ? 0 : node->file->size);
+                if (r >= 0)
+                        i->files[i->n_inspected - 1].segment = node->file->segment;
                 node->file->content = node->file;
         }
         i->tool = guess_tool(tree);
@@ -356,6 +468,8 @@ int inspection_new(Inspection **ret, Image *image) {
                 r = read_description(i);
         } else
                 r = unpack(i, image);
+        if (r >= 0)
+                r = look_for_passwords(i, image);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(i);

@@ -2,19 +2,28 @@
 
 /* inspect: what an image is made of. */
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <langinfo.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "bus.h"
 #include "client.h"
+#include "fd-util.h"
 #include "image-argument.h"
 #include "inspect-bus.h"
 #include "inspection.h"
+#include "path-util.h"
 #include "string-util.h"
 #include "table.h"
 
 #define DIRECTORIES_MAX 12
+#define FILES_MAX 8
+#define BAR_WIDTH 30
+#define DATA_MARK "@DATA@"
+
+const char *arg_html;
 
 static double ratio_of(const InspectedSegment *s) {
         return s->size > 0 ? (double) s->raw_size / (double) s->size : 0;
@@ -54,28 +63,94 @@ static int show_segments(const Inspection *i) {
         return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
 }
 
+/* In eighths of a character. */
+static const char *bar(uint64_t n, uint64_t most, char ret[static BAR_WIDTH * 3 + 1]) {
+        static const char *const parts[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
+        uint64_t eighths = most > 0 ? (uint64_t) ((double) n / (double) most * BAR_WIDTH * 8) : 0;
+        char *p = ret;
+
+        *p = '\0';
+        for (; eighths >= 8; eighths -= 8)
+                p = stpcpy(p, "█");
+        stpcpy(p, parts[eighths]);
+        return ret;
+}
+
+static uint64_t largest(const Strmap *shares) {
+        uint64_t most = 0;
+
+        STRMAP_FOREACH(e, shares)
+                most = MAX_OF(most, ((const Share *) e->value)->bytes);
+        return most;
+}
+
 static int show_modules(const Inspection *i) {
-        static const char *const columns[] = { "MODULE", "FILES", "SIZE", "WHY" };
+        /* A picture where somebody looks at it. */
+        bool bars = terminal_is_capable(STDOUT_FILENO) && streq(nl_langinfo(CODESET), "UTF-8");
+        static const char *const columns[] = { "MODULE", "FILES", "SIZE", "WHY", "" };
         _cleanup_(table_freep) Table *table = NULL;
         const Described *d = i->described;
         int r;
 
-        r = table_new(&table, "modules", columns, ELEMENTSOF(columns));
+        r = table_new(&table, "modules", columns, bars ? 5 : 4);
         if (r >= 0) {
                 table_set_number(table, 1);
                 table_set_number(table, 2);
         }
         for (size_t k = 0; k < d->n_modules && r >= 0; k++) {
                 const Share *share = strmap_get(&i->by_module, d->modules[k].name);
-                char size[SIZE_TEXT_MAX], files[24];
+                char size[SIZE_TEXT_MAX], files[24], picture[BAR_WIDTH * 3 + 1];
+                uint64_t bytes = share ? share->bytes : 0;
 
                 snprintf(files, sizeof(files), "%" PRIu64, share ? share->n_files : 0);
                 r = table_add(table,
                               (const char *[]) { d->modules[k].name, files,
-                                                 size_to_text(share ? share->bytes : 0, size),
-                                                 d->modules[k].reason });
+                                                 size_to_text(bytes, size), d->modules[k].reason,
+                                                 bar(bytes, largest(&i->by_module), picture) });
         }
         return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
+}
+
+static int show_files(const Inspection *i, bool drivers) {
+        static const char *const columns[] = { "FILE", "SIZE", "MODULE" };
+        const char *title = drivers ? "DRIVER" : "FILE";
+        _cleanup_(table_freep) Table *table = NULL;
+        const InspectedFile **files = NULL;
+        size_t n = 0;
+        int r;
+
+        r = table_new(&table, "files", (const char *[]) { title, columns[1], columns[2] },
+                      i->described ? 3 : 2);
+        if (r >= 0) {
+                table_set_number(table, 1);
+                r = files_sorted(i, drivers, FILES_MAX, &files, &n);
+        }
+        for (size_t k = 0; k < n && r >= 0; k++) {
+                char size[SIZE_TEXT_MAX];
+
+                r = table_add(table, (const char *[]) { files[k]->path,
+                                                        size_to_text(files[k]->size, size),
+                                                        files[k]->module ?: "" });
+        }
+        free(files);
+        if (r < 0)
+                return EXIT_STATUS_FAILED;
+        if (n == 0)
+                return EXIT_STATUS_DONE;
+        putchar('\n');
+        return table_print(table);
+}
+
+static void show_secrets(const Inspection *i) {
+        bool any = false;
+
+        for (size_t k = 0; k < i->n_inspected; k++) {
+                if (!i->files[k].secret)
+                        continue;
+                printf("%s  %s: %s\n", any ? "" : "\nSecrets, for whoever can read the image:\n",
+                       i->files[k].path, i->files[k].secret);
+                any = true;
+        }
 }
 
 static int show_directories(const Inspection *i) {
@@ -180,6 +255,12 @@ static int show(const Inspection *i, const char *path, uint64_t size, const Uki 
                 putchar('\n');
                 status = show_directories(i);
         }
+        if (status == EXIT_STATUS_DONE)
+                status = show_files(i, false);
+        if (status == EXIT_STATUS_DONE)
+                status = show_files(i, true);
+        if (status == EXIT_STATUS_DONE)
+                show_secrets(i);
         return status;
 }
 
@@ -235,6 +316,38 @@ static json_t *directories_json(const Inspection *i) {
         return array;
 }
 
+static json_t *file_json(const InspectedFile *f) {
+        json_t *object = json_pack("{s:o, s:I}", "path", json_path(f->path), "size",
+                                   (json_int_t) f->size);
+
+        set_string(object, "module", f->module);
+        return object;
+}
+
+static json_t *files_json(const Inspection *i, bool drivers, size_t max) {
+        const InspectedFile **files = NULL;
+        json_t *array = json_array();
+        size_t n = 0;
+
+        if (files_sorted(i, drivers, max, &files, &n) < 0)
+                return array;
+        for (size_t k = 0; k < n; k++)
+                json_array_append_new(array, file_json(files[k]));
+        free(files);
+        return array;
+}
+
+static json_t *secrets_json(const Inspection *i) {
+        json_t *array = json_array();
+
+        for (size_t k = 0; k < i->n_inspected; k++)
+                if (i->files[k].secret)
+                        json_array_append_new(array, json_pack("{s:o, s:s}", "path",
+                                                               json_path(i->files[k].path), "what",
+                                                               i->files[k].secret));
+        return array;
+}
+
 static json_t *uki_json(const Uki *uki) {
         _cleanup_free_ char *version = section_text(&uki->version),
                             *command_line = section_text(&uki->command_line),
@@ -283,7 +396,57 @@ static json_t *inspection_json(const Inspection *i, const char *path, uint64_t s
                                       "drivers", (json_int_t) i->n_drivers, "bytes",
                                       (json_int_t) i->bytes));
         json_object_set_new(object, "directories", directories_json(i));
+        json_object_set_new(object, "largest-files", files_json(i, false, FILES_MAX));
+        json_object_set_new(object, "largest-drivers", files_json(i, true, FILES_MAX));
+        json_object_set_new(object, "secrets", secrets_json(i));
         return object;
+}
+
+/* One page with everything in it: a template of ours, and what the image has as JSON. */
+static int write_html(const Inspection *i, const char *path, const Image *image) {
+        _cleanup_free_ char *directory = NULL, *template_path = NULL, *template = NULL,
+                            *json = NULL;
+        json_t *data = inspection_json(i, path, image_size(image), image_uki(image));
+        const char *mark;
+        size_t size;
+        FILE *f;
+        int r;
+
+        json_object_set_new(data, "files", files_json(i, false, SIZE_MAX));
+        /* No text of the image can end the element that it stands in. */
+        json = json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII);
+        json_decref(data);
+        r = json ? data_directory(&directory) : -ENOMEM;
+        if (r >= 0) {
+                template_path = path_join(directory, "inspection.html");
+                r = template_path ? file_read_at(AT_FDCWD, template_path, 0, &template, &size)
+                                  : -ENOMEM;
+        }
+        mark = r >= 0 ? strstr(template, DATA_MARK) : NULL;
+        if (!mark) {
+                say("%s: The page's template can't be read: %s",
+                    template_path ?: "inspection.html",
+                    r < 0 ? strerror(-r) : "it has no place for the data");
+                return EXIT_STATUS_FAILED;
+        }
+        f = fopen(arg_html, "we");
+        if (!f) {
+                say("%s: It can't be written: %s", arg_html, strerror(errno));
+                return EXIT_STATUS_FAILED;
+        }
+        fwrite(template, 1, (size_t) (mark - template), f);
+        for (const char *c = json; *c; c++)
+                if (*c == '<')
+                        fputs("\\u003c", f);
+                else
+                        putc(*c, f);
+        fputs(mark + strlen(DATA_MARK), f);
+        r = ferror(f);
+        if (fclose(f) != 0 || r) {
+                say("%s: It can't be written.", arg_html);
+                return EXIT_STATUS_FAILED;
+        }
+        return EXIT_STATUS_DONE;
 }
 
 int verb_inspect(int argc, char *argv[]) {
@@ -307,8 +470,12 @@ int verb_inspect(int argc, char *argv[]) {
                 say("%s: The image can't be inspected: %s", path, strerror(-r));
                 return EXIT_STATUS_FAILED;
         }
-        status = arg_json != JSON_MODE_OFF ? give_json(inspection_json(i, path, image_size(image),
-                                                                       image_uki(image)))
-                                           : show(i, path, image_size(image), image_uki(image));
+        if (arg_html)
+                status = write_html(i, path, image);
+        else
+                status = arg_json != JSON_MODE_OFF
+                                         ? give_json(inspection_json(i, path, image_size(image),
+                                                                     image_uki(image)))
+                                         : show(i, path, image_size(image), image_uki(image));
         return i->fault.what ? say_fault(path, &i->fault) : status;
 }

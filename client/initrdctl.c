@@ -108,6 +108,7 @@ static int verb_help(int argc, char *argv[]) {
              "     --add=FILE[:PATH]  With repack: put a file or directory into the image\n"
              "     --remove=PATH      With repack: leave out what is there\n"
              "     --content          With diff: the lines of text that are different\n"
+             "     --html=FILE        With inspect: a page with a map of the image\n"
              "     --tree             With files: as a tree\n"
              "     --json[=MODE]      Results as JSON: short, pretty or off\n"
              "     --no-legend        Tables without headings\n"
@@ -145,6 +146,7 @@ enum {
         ARG_ADD,
         ARG_REMOVE,
         ARG_CONTENT,
+        ARG_HTML,
         ARG_TREE,
         ARG_JSON,
         ARG_NO_LEGEND,
@@ -230,6 +232,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "add", required_argument, NULL, ARG_ADD },
                 { "remove", required_argument, NULL, ARG_REMOVE },
                 { "content", no_argument, NULL, ARG_CONTENT },
+                { "html", required_argument, NULL, ARG_HTML },
                 { "tree", no_argument, NULL, ARG_TREE },
                 { "json", optional_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
@@ -295,6 +298,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_CONTENT:
                         arg_content = true;
+                        break;
+                case ARG_HTML:
+                        r = parse_name("html", optarg, &arg_html);
                         break;
                 case ARG_TREE:
                         arg_tree = true;

@@ -8,7 +8,7 @@ _initrdctl() {
         local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
                 --compression= --level= --set= --best --recompress --force --all --offline --host=
                 --machine= --no-block --no-ask-password --no-hooks --reason= --detached --threads=
-                --add= --remove= --content --tree --json --json= --no-legend --no-pager --follow --lines=
+                --add= --remove= --content --html= --tree --json --json= --no-legend --no-pager --follow --lines=
                 --quiet --help --version
                 -H= -M= -f -n= -q -h'
         local cur prev words cword split verb= i
@@ -21,7 +21,7 @@ _initrdctl() {
 
         case $prev in
         --root | --kernel-dir | --store) _filedir -d && return ;;
-        --output | --facts) _filedir && return ;;
+        --output | --facts | --add | --html) _filedir && return ;;
         --mode) COMPREPLY=($(compgen -W 'host strict generic' -- "$cur")) && return ;;
         --compression) COMPREPLY=($(compgen -W 'zstd xz gzip lz4 none' -- "$cur")) && return ;;
         --json) $split && COMPREPLY=($(compgen -W 'short pretty off' -- "$cur")) ;;

@@ -221,6 +221,7 @@ int image_take_report(Image *image, json_t *report) {
         image->packed_hard = json_is_true(json_object_get(report, "packed-hard"));
         if (state == IMAGE_CURRENT) {
                 image->installed = true;
+                image->removed = false;
                 /* Whoever made it so, an older failure is history. */
                 if (streq(image->last_result, "failed")) {
                         r = image_set_error(image, "done", "", "");
@@ -245,6 +246,7 @@ int image_take_result(Image *image, json_t *result) {
                 return r;
         image->state = IMAGE_CURRENT;
         image->installed = true;
+        image->removed = false;
         image->kernel_changed = image->packed_hard = false;
         if (!unchanged) {
                 image->built_usec = now_realtime_usec();
@@ -253,6 +255,19 @@ int image_take_result(Image *image, json_t *result) {
         }
         image_notify(image, IMAGE_CHANGED_STATE | IMAGE_CHANGED_FILE);
         return 0;
+}
+
+int image_set_removed(Image *image) {
+        image->state = IMAGE_MISSING;
+        image->removed = true;
+        image->installed = image->kernel_changed = image->packed_hard = false;
+        image->inode = image->size = 0;
+        image->mtime = 0;
+        image->digest[0] = '\0';
+        free(image->description);
+        image->description = NULL;
+        image_notify(image, IMAGE_CHANGED_STATE | IMAGE_CHANGED_FILE);
+        return take_reasons(image, NULL);
 }
 
 int image_set_error(Image *image, const char *result, const char *name, const char *message) {
@@ -294,6 +309,7 @@ json_t *image_to_json(const Image *image) {
         json_object_set_new(object, "size", json_integer((json_int_t) image->size));
         json_object_set_new(object, "mtime", json_integer(image->mtime));
         json_object_set_new(object, "installed", json_boolean(image->installed));
+        json_object_set_new(object, "removed", json_boolean(image->removed));
         json_object_set_new(object, "built-usec", json_integer((json_int_t) image->built_usec));
         json_object_set_new(object, "duration-usec",
                             json_integer((json_int_t) image->duration_usec));
@@ -328,6 +344,7 @@ int image_from_json(Manager *m, json_t *object, Image **ret) {
         if (r < 0)
                 return r;
         image->installed = json_is_true(json_object_get(object, "installed"));
+        image->removed = json_is_true(json_object_get(object, "removed"));
         image->built_usec = (uint64_t) json_integer_value(json_object_get(object, "built-usec"));
         image->duration_usec =
                         (uint64_t) json_integer_value(json_object_get(object, "duration-usec"));

@@ -59,6 +59,7 @@ typedef struct Image {
 
         /* of its builds */
         bool installed; /* by us, at some time */
+        bool removed; /* since somebody asked for that: not built again unless asked for */
         uint64_t built_usec, duration_usec; /* since 1970; 0: never */
         char *digest; /* SHA-256, hex; "" unknown */
         char *last_result; /* as Job.Result; "" never built */
@@ -91,6 +92,8 @@ int image_blocker(const Image *image, char **ret);
 int image_take_report(Image *image, json_t *report);
 /* What a build's result says of the file. */
 int image_take_result(Image *image, json_t *result);
+/* It is gone, as somebody wanted it. */
+int image_set_removed(Image *image);
 int image_set_error(Image *image, const char *result, const char *name, const char *message);
 
 /* All that is known, as JSON: for the state, and for Image.Inspect(). The caller has a reference. */

@@ -249,7 +249,11 @@ static void keep_result(Manager *m, Job *job, Image *image) {
         const char *result = job_result_to_string(job->result);
 
         if (job->type == JOB_REMOVE && image && job->result != JOB_RESULT_IS_FAILED) {
-                manager_drop_image(m, image);
+                /* Without its kernel nobody misses it. */
+                if (!manager_find_kernel(m, image->kernel))
+                        manager_drop_image(m, image);
+                else if (image_set_removed(image) < 0)
+                        log_error("Out of memory");
                 return;
         }
         if (job->type != JOB_BUILD)

@@ -115,7 +115,7 @@ static bool failed_already(const Image *image, uint64_t now) {
 static bool is_due(Manager *m, const Image *image, uint64_t now) {
         const KernelState *kernel;
 
-        if (image->state != IMAGE_STALE && image->state != IMAGE_MISSING)
+        if ((image->state != IMAGE_STALE && image->state != IMAGE_MISSING) || image->removed)
                 return false;
         if (queue_has(m, JOB_BUILD, image->kernel, image->profile))
                 return false;

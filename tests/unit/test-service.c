@@ -458,6 +458,36 @@ static void test_pack_ahead(void **state) {
         service_free(s);
 }
 
+/* What was removed on request is missed, and not built again until somebody asks for it. */
+static void test_remove(void **state) {
+        Service *s = service_new(KERNEL(K, "ready") IMAGE(K, "current", ""));
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ Job **jobs = NULL;
+        unsigned looks;
+        size_t n;
+
+        run_until(s, s->manager->examined);
+        assert_true(manager_request_remove(s->manager, K, false, 0, &error, &jobs, &n) < 0);
+        assert_string_equal(error.name, BUS_ERROR("InUse"));
+        sd_bus_error_free(&error);
+        write_to(s, "result.remove", "{\"type\":\"result\",\"result\":\"done\"}\n");
+        assert_int_equal(manager_request_remove(s->manager, K, true, 0, &error, &jobs, &n), 0);
+        assert_int_equal(n, 1);
+        run_until(s, jobs[0]->state == JOB_FINISHED);
+        assert_int_equal(shown(s, K), IMAGE_MISSING);
+        assert_false(s->manager->reboot_safe);
+        set_images(s, KERNEL(K, "ready") IMAGE(K, "missing", ""));
+        looks = count_requests(s, "examine");
+        bus_stub_event();
+        run_until(s, count_requests(s, "examine") > looks && !s->manager->examination);
+        assert_false(queue_has(s->manager, JOB_BUILD, NULL, NULL));
+        write_to(s, "result.build", BUILT);
+        (void) request_build(s, K, false);
+        run_until(s, queue_count(s->manager) == 0);
+        assert_int_equal(shown(s, K), IMAGE_CURRENT);
+        service_free(s);
+}
+
 /* There is an end to what may wait. */
 static void test_limit(void **state) {
         Service *s = service_new("");
@@ -523,7 +553,7 @@ int main(void) {
                 cmocka_unit_test(test_bad_worker),  cmocka_unit_test(test_install),
                 cmocka_unit_test(test_hold),        cmocka_unit_test(test_pack_ahead),
                 cmocka_unit_test(test_limit),       cmocka_unit_test(test_damaged_state),
-                cmocka_unit_test(test_no_look),
+                cmocka_unit_test(test_no_look),     cmocka_unit_test(test_remove),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,9 @@ int build_image_key(Build *b);
 
 /* Where the output path begins: a path from the command line is the running system's. */
 const char *build_output_root(const Build *b);
+/* 1 when what was collected is what the image in place is made of, byte for byte, though something
+ * that was looked at is not as it was; else 0. */
+int build_is_same(Build *b);
 /* Makes the trace of the build that of all there is. 0 or -ENOMEM. */
 int build_merge_traces(Build *b);
 /* The record of what was just put in place; takes the trace of the build. The caller frees. */

@@ -2,9 +2,15 @@
 
 /* The memory of a build: what it made, of what, and whether that still holds. */
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "build-internal.h"
+#include "fd-util.h"
+#include "image/description.h"
 #include "path-util.h"
 #include "string-util.h"
 
@@ -71,6 +77,61 @@ int build_is_current(Build *b, ImageRecord **ret) {
         return 1;
 }
 
+/* The fragments as the image has them, if their content is what this build has collected. */
+static bool take_fragments(const Build *b, const ImageRecord *record) {
+        bool best = b->options->best && b->profile->idle_level > 0;
+
+        if (record->n_fragments != b->fragments->n)
+                return false;
+        for (size_t i = 0; i < record->n_fragments; i++) {
+                const StoredFragment *old = &record->fragments[i];
+                Fragment *f = b->fragments->fragments[i];
+
+                if (!XXH128_isEqual(old->content, f->content) || old->raw_size != f->raw_size)
+                        return false;
+                if (f->scope != SCOPE_EARLY && b->profile->compression != COMPRESSION_NONE &&
+                    (old->compression != b->profile->compression ||
+                     (old->level != b->profile->idle_level &&
+                      (best || old->level != b->profile->level))))
+                        return false;
+                f->stored = *old;
+        }
+        return true;
+}
+
+/* Whether the file ends with these bytes, and `before` are in front of them. */
+static bool ends_with(const char *path, uint64_t before, const char *bytes, size_t size) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        _cleanup_free_ char *tail = malloc(size ?: 1);
+        struct stat st;
+
+        return fd >= 0 && tail && fstat(fd, &st) >= 0 && (uint64_t) st.st_size == before + size &&
+               pread(fd, tail, size, (off_t) before) == (ssize_t) size &&
+               memcmp(tail, bytes, size) == 0;
+}
+
+int build_is_same(Build *b) {
+        _cleanup_(image_record_freep) ImageRecord *record = NULL;
+        _cleanup_free_ char *path = NULL, *description = NULL;
+        uint64_t before = 0;
+        struct stat st;
+        size_t size;
+        int r;
+
+        if (b->options->force || build_load_record(b, &record) < 0)
+                return 0;
+        if (build_output_path(b, &path) < 0)
+                return report_oom(b->report);
+        if (lstat(path, &st) < 0 || !image_record_is(record, &st) || !take_fragments(b, record))
+                return 0;
+        for (size_t i = 0; i < record->n_fragments; i++)
+                before += record->fragments[i].size;
+        r = description_pack(b->fragments, b->plan, b->profile, b->kernel, &description, &size);
+        if (r < 0)
+                return report_oom(b->report);
+        return ends_with(path, before, description, size);
+}
+
 int build_merge_traces(Build *b) {
         int r = 0;
 
@@ -81,6 +142,7 @@ int build_merge_traces(Build *b) {
 
 int build_make_record(Build *b, Target *target, ImageRecord **ret) {
         _cleanup_(image_record_freep) ImageRecord *record = NULL;
+        struct statfs fs;
         struct stat st;
         int r;
 
@@ -98,10 +160,11 @@ int build_make_record(Build *b, Target *target, ImageRecord **ret) {
         record->profile = strdup(b->profile->name);
         record->fragments = calloc(b->fragments->n + 1, sizeof(StoredFragment));
         record->collections = calloc(b->n_collections + 1, sizeof(XXH128_hash_t));
-        if (!record->kernel || !record->profile || !record->fragments ||
-            !record->collections)
+        if (!record->kernel || !record->profile || !record->fragments || !record->collections)
                 return -ENOMEM;
         image_record_set(record, &st);
+        if (statfs(record->output, &fs) >= 0 && fs.f_type == MSDOS_SUPER_MAGIC)
+                record->ino = 0;
         record->facts = b->facts_hash;
         record->level = b->profile->level;
         record->idle_level = b->profile->idle_level;

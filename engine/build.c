@@ -82,6 +82,14 @@ PackOptions build_pack_options(const Build *b) {
         };
 }
 
+/* The image stays, only what is known of it is new. */
+static int keep_image(Build *b, Target *target, ImageRecord **ret) {
+        if (build_merge_traces(b) < 0 || build_make_record(b, target, ret) < 0)
+                return report_oom(b->report);
+        (void) build_save_record(b, *ret);
+        return 1;
+}
+
 int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
         _cleanup_(target_freep) Target *target = NULL;
         _cleanup_(packer_freep) Packer *packer = NULL;
@@ -100,6 +108,9 @@ int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
                         return r;
         }
         report_progress(b->report, STAGE_PACK, 30, NULL);
+        r = build_is_same(b);
+        if (r != 0)
+                return r < 0 ? r : keep_image(b, target, ret);
         r = packer_new(&packer, b->source, b->store, b->report, b->fragments, &pack);
         if (r < 0)
                 return r;

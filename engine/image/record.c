@@ -42,7 +42,8 @@ ImageRecord *image_record_free(ImageRecord *r) {
 }
 
 bool image_record_is(const ImageRecord *r, const struct stat *st) {
-        return S_ISREG(st->st_mode) && r->ino == st->st_ino && r->size == (uint64_t) st->st_size &&
+        return S_ISREG(st->st_mode) && (r->ino == 0 || r->ino == st->st_ino) &&
+               r->size == (uint64_t) st->st_size &&
                r->mtime == (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 

@@ -12,7 +12,8 @@
 typedef struct ImageRecord {
         char *output; /* the path of the running system */
         char *kernel, *profile;
-        uint64_t ino, size;
+        uint64_t ino; /* 0: on vfat, where a file has another one at each mount */
+        uint64_t size;
         int64_t mtime; /* ns; of the image as it was written */
         XXH128_hash_t facts; /* of the facts as JSON; 0 when generic */
         int level, idle_level; /* of the profile */

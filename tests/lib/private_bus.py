@@ -331,9 +331,10 @@ class Machine:
             smallroot.write(self.root, "etc/initrdd/initrdd.conf", config)
         self.installed = os.path.join(client.work(), "installed")
         client.install(self.installed)
-        self.data = os.path.join(self.directory, "data")
-        self.libdir = os.path.join(self.installed, "usr/lib/initrdd")
-        self._make_data(gated)
+        self.libdir = self.data = os.path.join(self.installed, "usr/lib/initrdd")
+        if gated:
+            self.data = os.path.join(self.directory, "data")
+            self._make_data()
         self.socket = os.path.join(self.directory, "bus")
         self.address = "unix:path=" + self.socket
         self.service = self.bus = self.control = None
@@ -344,19 +345,17 @@ class Machine:
         # Without a kernel to boot nobody needs an image.
         smallroot.write(self.root, "boot/vmlinuz-" + VERSION, "no kernel\n")
 
-    def _make_data(self, gated):
+    def _make_data(self):
         """Our own data, with another worker in it."""
         os.mkdir(self.data)
         for name in os.listdir(self.libdir):
-            if not gated or name != "initrdd-worker":
+            if name != "initrdd-worker":
                 os.symlink(os.path.join(self.libdir, name), os.path.join(self.data, name))
-        if gated:
-            path = os.path.join(self.data, "initrdd-worker")
-            with open(path, "w", encoding="ascii") as stream:
-                stream.write(WORKER % dict(
-                    python=PYTHON, gates=self.gates, started=self.started,
-                    worker=os.path.join(self.libdir, "initrdd-worker")))
-            os.chmod(path, 0o755)
+        path = os.path.join(self.data, "initrdd-worker")
+        with open(path, "w", encoding="ascii") as stream:
+            stream.write(WORKER % dict(python=PYTHON, gates=self.gates, started=self.started,
+                                       worker=os.path.join(self.libdir, "initrdd-worker")))
+        os.chmod(path, 0o755)
 
     def __enter__(self):
         try:
@@ -478,9 +477,12 @@ class Machine:
         found = {}
         for pid in os.listdir("/proc"):
             with contextlib.suppress(OSError, ValueError):
-                with open("/proc/%d/environ" % int(pid), "rb") as stream:
-                    if self.data.encode() not in stream.read():
-                        continue
+                said = b""
+                for name in ("environ", "cmdline"):
+                    with open("/proc/%d/%s" % (int(pid), name), "rb") as stream:
+                        said += stream.read()
+                if not any(ours.encode() in said for ours in (self.address, self.data)):
+                    continue
                 with open("/proc/%s/comm" % pid, encoding="ascii") as stream:
                     name = stream.read().strip()
                 if name.startswith("initrdd"):

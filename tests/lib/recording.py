@@ -24,7 +24,8 @@ def make_tools(initrdctl, work, path):
     os.makedirs(os.path.join(tools, "lib"))
     for source in [initrdctl, os.path.join(LIBRARY, "record-facts")]:
         shutil.copy(source, tools)
-    for line in run("ldd", initrdctl).splitlines():
+    # What it opens only when it looks at a machine is a library of findmnt, too.
+    for line in (run("ldd", initrdctl) + run("ldd", shutil.which("findmnt"))).splitlines():
         found = re.match(r"\s*(?:\S+ => )?(/\S+) \(0x", line)
         if not found:
             continue

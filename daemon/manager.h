@@ -116,6 +116,7 @@ typedef struct Manager {
         /* what others were shown last */
         unsigned shown_jobs, shown_stale, shown_failed;
         ManagerState shown_state;
+        bool packed_enough; /* nothing new was built since all was packed hard, or could not be */
         bool settling, state_dirty, stopping;
 
         /* the bus; see bus.h */

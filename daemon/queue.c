@@ -256,8 +256,12 @@ static void keep_result(Manager *m, Job *job, Image *image) {
                         log_error("Out of memory");
                 return;
         }
+        if (job->type == JOB_RECOMPRESS)
+                m->packed_enough = job->result != JOB_RESULT_IS_CANCELLED;
         if (job->type != JOB_BUILD)
                 return;
+        if (job->result == JOB_RESULT_IS_DONE)
+                m->packed_enough = false;
         if (image && job->result != JOB_RESULT_IS_CANCELLED) {
                 (void) image_set_error(image, result, job->error_name, job->error_message);
                 if (job->result == JOB_RESULT_IS_FAILED)

@@ -188,8 +188,6 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (queue_count(m) > 0)
                 return 0;
-        for (size_t i = 0; i < m->n_images; i++)
-                m->images[i]->packed_hard |= m->images[i]->state == IMAGE_CURRENT;
         (void) queue_add(m, &request, &job);
         queue_run(m);
         return 0;
@@ -201,8 +199,9 @@ static void wait_for_idle(Manager *m) {
 
         for (size_t i = 0; i < m->n_images; i++)
                 any |= m->images[i]->state == IMAGE_CURRENT && !m->images[i]->packed_hard;
-        if (any && m->settings.idle_recompress_usec > 0)
-                arm(m, &m->idle_source, m->settings.idle_recompress_usec, on_idle, 10 * SECOND);
+        if (any && !m->packed_enough && m->settings.idle_recompress_usec > 0)
+                arm(m, &m->idle_source, m->settings.idle_recompress_usec, on_idle,
+                    MIN_OF(m->settings.idle_recompress_usec / 10 + 1, 10 * SECOND));
         else
                 disarm(m->idle_source);
 }

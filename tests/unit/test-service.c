@@ -88,7 +88,7 @@ static unsigned count_requests(Service *s, const char *type) {
         "\",\"state\":\"" state "\"" more ",\"inode\":7,\"size\":1000,\"mtime\":5}\n"
 #define SERVICE                                                                                   \
         "{\"type\":\"service\",\"automatic\":true,\"pack-ahead\":true,\"settle-usec\":0,"         \
-        "\"job-timeout-usec\":300000,\"idle-recompress-usec\":0}\n"                                  \
+        "\"job-timeout-usec\":20000000,\"idle-recompress-usec\":0}\n"                                  \
         "{\"type\":\"watch\",\"path\":\"/etc\"}\n"
 #define EXAMINED "{\"type\":\"result\",\"result\":\"done\",\"default\":\"" K "\"}\n"
 #define BUILT                                                                                     \
@@ -157,10 +157,10 @@ static void service_free(Service *s) {
         assert_int_equal(nftw(s->path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-/* Runs the loop until it is so, or fails after ten seconds. */
+/* Runs the loop until it is so, or fails after a minute. */
 #define run_until(s, condition)                                                                   \
         do {                                                                                      \
-                uint64_t _end = now_monotonic_usec() + 10 * 1000 * 1000;                          \
+                uint64_t _end = now_monotonic_usec() + 60 * 1000 * 1000;                          \
                 while (!(condition)) {                                                            \
                         if (now_monotonic_usec() > _end)                                          \
                                 fail_msg("never: %s", #condition);                                \
@@ -356,7 +356,9 @@ static void test_bad_worker(void **state) {
 
         run_until(s, s->manager->examined);
         write_to(s, "block.build", "");
+        s->manager->settings.job_timeout_usec = 300 * 1000;
         job = request_build(s, K, false);
+        s->manager->settings.job_timeout_usec = 20 * 1000 * 1000;
         run_until(s, job->state == JOB_FINISHED);
         assert_int_equal(job->result, JOB_RESULT_IS_FAILED);
         assert_non_null(strstr(job->error_message, "said nothing"));
@@ -488,6 +490,27 @@ static void test_remove(void **state) {
         service_free(s);
 }
 
+/* What there was time for is done once, until there is something new. */
+static void test_idle(void **state) {
+        Service *s = service_new(KERNEL(K, "ready") IMAGE(K, "current", ""));
+
+        run_until(s, s->manager->examined);
+        s->manager->settings.idle_recompress_usec = 1;
+        write_to(s, "answer.examine",
+                 KERNEL(K, "ready") IMAGE(K, "current", "")
+                 "{\"type\":\"service\",\"settle-usec\":0,\"idle-recompress-usec\":1}\n");
+        write_to(s, "result.recompress", "{\"type\":\"result\",\"result\":\"failed\"}\n");
+        bus_stub_event();
+        run_until(s, s->manager->packed_enough);
+        assert_int_equal(count_requests(s, "recompress"), 1);
+        run_until(s, s->manager->look_usec == 0 && !s->manager->examination);
+        assert_int_equal(queue_count(s->manager), 0);
+        write_to(s, "result.build", BUILT);
+        (void) request_build(s, K, true);
+        run_until(s, s->manager->packed_enough && count_requests(s, "recompress") == 2);
+        service_free(s);
+}
+
 /* There is an end to what may wait. */
 static void test_limit(void **state) {
         Service *s = service_new("");
@@ -553,7 +576,7 @@ int main(void) {
                 cmocka_unit_test(test_bad_worker),  cmocka_unit_test(test_install),
                 cmocka_unit_test(test_hold),        cmocka_unit_test(test_pack_ahead),
                 cmocka_unit_test(test_limit),       cmocka_unit_test(test_damaged_state),
-                cmocka_unit_test(test_no_look),     cmocka_unit_test(test_remove),
+                cmocka_unit_test(test_no_look),     cmocka_unit_test(test_remove),      cmocka_unit_test(test_idle),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

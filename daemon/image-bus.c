@@ -81,7 +81,8 @@ static int method_build(sd_bus_message *message, void *userdata, sd_bus_error *e
         r = build_options_check_user(&o, sender.uid, error);
         if (r < 0)
                 return r;
-        r = bus_authorize(m, message, POLKIT_ACTION_BUILD, image->kernel, "build an image", error);
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, image->kernel,
+                          "build an image", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -121,8 +122,8 @@ static int method_verify(sd_bus_message *message, void *userdata, sd_bus_error *
         if (r <= 0)
                 return r < 0 ? r : 1;
         /* It changes nothing, but keeps a processor and the queue busy. */
-        r = bus_authorize(m, message, POLKIT_ACTION_BUILD, image->kernel, "verify an image",
-                          error);
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, image->kernel,
+                          "verify an image", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -176,7 +177,7 @@ static int method_list_contents(sd_bus_message *message, void *userdata, sd_bus_
         r = bus_sender(m, message, &sender, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_authorize(m, message, POLKIT_ACTION_INSPECT_CONTENTS, image->kernel,
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_INSPECT_CONTENTS, image->kernel,
                           "see what an image contains", error);
         if (r <= 0)
                 return r < 0 ? r : 1;

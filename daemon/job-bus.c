@@ -18,8 +18,8 @@ int job_cancel(Job *job, sd_bus_message *message, sd_bus_error *error) {
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (sender.uid != job->uid) {
-                r = bus_authorize(m, message, POLKIT_ACTION_CANCEL, job->kernel, "cancel this job",
-                                  error);
+                r = bus_authorize(m, message, &sender, POLKIT_ACTION_CANCEL, job->kernel,
+                                  "cancel this job", error);
                 if (r <= 0)
                         return r < 0 ? r : 1;
         }

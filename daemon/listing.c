@@ -164,7 +164,7 @@ int listing_start(Image *image, sd_bus_message *message, sd_bus_error *error) {
                                          "Kernel %s has no image of profile %s; build it first",
                                          image->kernel, image->profile);
         for (const Listing *i = bus_private(m)->listings; i; i = i->next)
-                n++;
+                n += i->message != NULL;
         if (n >= LISTINGS_MAX)
                 return sd_bus_error_set(
                                 error, SD_BUS_ERROR_LIMITS_EXCEEDED,

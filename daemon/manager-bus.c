@@ -43,7 +43,8 @@ static int method_build(sd_bus_message *message, void *userdata, sd_bus_error *e
         r = build_options_check_user(&o, sender.uid, error);
         if (r < 0)
                 return r;
-        r = bus_authorize(m, message, POLKIT_ACTION_BUILD, kernel, "build an image", error);
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, kernel, "build an image",
+                          error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -158,7 +159,8 @@ static int method_build_all(sd_bus_message *message, void *userdata, sd_bus_erro
         r = bus_sender(m, message, &sender, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_authorize(m, message, POLKIT_ACTION_BUILD, NULL, "build all images", error);
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, NULL, "build all images",
+                          error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -209,7 +211,8 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
         r = bus_sender(m, message, &sender, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_authorize(m, message, POLKIT_ACTION_REMOVE, kernel, "remove images", error);
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_REMOVE, kernel, "remove images",
+                          error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -278,7 +281,8 @@ static int method_hold(sd_bus_message *message, void *userdata, sd_bus_error *er
         r = bus_sender(m, message, &sender, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_authorize(m, message, POLKIT_ACTION_HOLD, NULL, "hold up automatic builds", error);
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_HOLD, NULL,
+                          "hold up automatic builds", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -294,7 +298,7 @@ static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *
         r = bus_sender(m, message, &sender, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        r = bus_authorize(m, message, POLKIT_ACTION_CONFIGURE, NULL,
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_CONFIGURE, NULL,
                           "have the configuration read again", error);
         if (r <= 0)
                 return r < 0 ? r : 1;

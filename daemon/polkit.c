@@ -8,7 +8,8 @@
  *   3. polkit is asked                          (CheckAuthorization, without a timeout: people type)
  *   4. the message is handled again, with the answer
  *
- * and is found by the message. A sender that vanishes meanwhile takes its question along. Questions
+ * and is found by the message. Who a sender is never changes, and its name is not used again, so the
+ * last ones are remembered: a storm of requests asks the bus once for each connection. A sender that vanishes meanwhile takes its question along. Questions
  * that have their answer are swept away when the loop has nothing else to do: by then their message
  * was handled, also when its object was gone and no method asked.
  */
@@ -25,7 +26,6 @@ typedef struct Question {
         sd_bus_message *message;
         uint64_t id;
         bool waiting; /* for the bus or for polkit */
-        bool sender_known;
         Sender sender;
 
         const char *action; /* that polkit was asked about, or NULL */
@@ -35,8 +35,18 @@ typedef struct Question {
         sd_bus_slot *slot, *vanished;
 } Question;
 
+/* Senders that are remembered. */
+#define KNOWN_MAX 64
+
+typedef struct Known {
+        char name[32]; /* unique; "" none yet */
+        Sender sender;
+} Known;
+
 struct Polkit {
         Manager *manager;
+        Known known[KNOWN_MAX];
+        size_t next_known; /* to be replaced */
         Question **questions;
         size_t n_questions, allocated;
         uint64_t last_id;
@@ -110,6 +120,23 @@ static Question *polkit_find(const Polkit *p, sd_bus_message *message) {
         return NULL;
 }
 
+static const Known *find_known(const Polkit *p, const char *name) {
+        for (size_t i = 0; i < KNOWN_MAX; i++)
+                if (*p->known[i].name && streq(p->known[i].name, name))
+                        return p->known + i;
+        return NULL;
+}
+
+static void remember(Polkit *p, const char *name, const Sender *sender) {
+        Known *k = p->known + p->next_known;
+
+        if (strlen(name) >= sizeof(k->name))
+                return;
+        strcpy(k->name, name);
+        k->sender = *sender;
+        p->next_known = (p->next_known + 1) % KNOWN_MAX;
+}
+
 /* There is an answer: the message is handled again. */
 static void question_answered(Question *q) {
         Polkit *p = q->polkit;
@@ -175,12 +202,34 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *e
                 polkit_remove(q->polkit, q);
                 return 0;
         }
-        q->sender_known = true;
+        remember(q->polkit, sd_bus_message_get_sender(q->message), &q->sender);
         question_answered(q);
         return 0;
 }
 
+/* Puts a message aside. */
+static int question_new(Polkit *p, sd_bus_message *message, sd_bus_error *error, Question **ret) {
+        Question *q;
+
+        if (p->n_questions >= POLKIT_LOOKUPS_MAX)
+                return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
+                                        "Too many requests at once; try again in a moment");
+        if (!GREEDY_REALLOC(p->questions, p->allocated, p->n_questions + 1))
+                return -ENOMEM;
+        q = calloc(1, sizeof(Question));
+        if (!q)
+                return -ENOMEM;
+        q->polkit = p;
+        q->message = sd_bus_message_ref(message);
+        q->id = ++p->last_id;
+        p->questions[p->n_questions++] = q;
+        *ret = q;
+        return 0;
+}
+
 int bus_sender(Manager *m, sd_bus_message *message, Sender *ret, sd_bus_error *error) {
+        const char *name = sd_bus_message_get_sender(message);
+        const Known *known;
         Polkit *p;
         Question *q;
         int r;
@@ -193,30 +242,23 @@ int bus_sender(Manager *m, sd_bus_message *message, Sender *ret, sd_bus_error *e
                 *ret = q->sender;
                 return 1;
         }
+        known = name ? find_known(p, name) : NULL;
+        if (known) {
+                *ret = known->sender;
+                return 1;
+        }
 
-        if (p->n_questions >= POLKIT_LOOKUPS_MAX)
-                return sd_bus_error_set(error, SD_BUS_ERROR_LIMITS_EXCEEDED,
-                                        "Too many requests at once; try again in a moment");
-        if (!GREEDY_REALLOC(p->questions, p->allocated, p->n_questions + 1))
-                return -ENOMEM;
-        q = calloc(1, sizeof(Question));
-        if (!q)
-                return -ENOMEM;
-        *q = (Question) {
-                .polkit = p,
-                .message = sd_bus_message_ref(message),
-                .id = ++p->last_id,
-                .waiting = true,
-        };
-        p->questions[p->n_questions++] = q;
+        r = question_new(p, message, error, &q);
+        if (r < 0)
+                return r;
         r = sd_bus_call_method_async(m->bus, &q->slot, "org.freedesktop.DBus",
                                      "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetConnectionCredentials", on_credentials, q, "s",
-                                     sd_bus_message_get_sender(message));
+                                     "GetConnectionCredentials", on_credentials, q, "s", name);
         if (r < 0) {
                 polkit_remove(p, q);
                 return r;
         }
+        q->waiting = true;
         return 0;
 }
 
@@ -318,13 +360,13 @@ static int ask_polkit(sd_bus *bus, Question *q, const char *kernel, const char *
 }
 
 /* Whether polkit is kept busy enough already. */
-static int check_limits(const Polkit *p, const Question *q, sd_bus_error *error) {
+static int check_limits(const Polkit *p, const Sender *sender, sd_bus_error *error) {
         unsigned all = 0, of_user = 0;
 
         for (size_t i = 0; i < p->n_questions; i++)
                 if (p->questions[i]->waiting && p->questions[i]->action) {
                         all++;
-                        of_user += p->questions[i]->sender.uid == q->sender.uid;
+                        of_user += p->questions[i]->sender.uid == sender->uid;
                 }
         if (all < POLKIT_QUESTIONS_MAX && of_user < POLKIT_QUESTIONS_USER_MAX)
                 return 0;
@@ -352,28 +394,34 @@ static int take_answer(const Question *q, const char *verb, sd_bus_error *error)
                                  q->action);
 }
 
-int bus_authorize(Manager *m, sd_bus_message *message, const char *action, const char *kernel,
-                  const char *verb, sd_bus_error *error) {
-        Question *q = m->polkit ? polkit_find(m->polkit, message) : NULL;
+int bus_authorize(Manager *m, sd_bus_message *message, const Sender *sender, const char *action,
+                  const char *kernel, const char *verb, sd_bus_error *error) {
+        Polkit *p = m->polkit;
+        Question *q;
         int r;
 
-        if (!q)
-                return -EINVAL;
-        if (q->sender.uid == 0)
+        if (sender->uid == 0)
                 return 1;
-        if (q->action && streq(q->action, action))
+        q = polkit_find(p, message);
+        if (q && q->action && streq(q->action, action))
                 return take_answer(q, verb, error);
 
-        r = check_limits(m->polkit, q, error);
+        r = check_limits(p, sender, error);
         if (r < 0)
                 return r;
+        if (!q) {
+                r = question_new(p, message, error, &q);
+                if (r < 0)
+                        return r;
+                q->sender = *sender;
+        }
         q->action = action;
         q->authorized = q->challenge = q->dismissed = q->unreachable = false;
         r = watch_sender(m->bus, q);
         if (r >= 0)
                 r = ask_polkit(m->bus, q, kernel, verb);
         if (r < 0) {
-                q->action = NULL;
+                polkit_remove(p, q);
                 return r;
         }
         q->waiting = true;

@@ -26,8 +26,8 @@ int bus_sender(Manager *m, sd_bus_message *message, Sender *ret, sd_bus_error *e
 /* After bus_sender() gave 1. `action` is one of initrdd-bus.h, `verb` what the dialog can say;
  * `kernel` may be NULL. Root may do everything. 1: allowed; 0: put aside, and the method returns 1;
  * negative: AccessDenied, InteractiveAuthorizationRequired, LimitsExceeded. */
-int bus_authorize(Manager *m, sd_bus_message *message, const char *action, const char *kernel,
-                  const char *verb, sd_bus_error *error);
+int bus_authorize(Manager *m, sd_bus_message *message, const Sender *sender, const char *action,
+                  const char *kernel, const char *verb, sd_bus_error *error);
 
 /* Drops every question; those who asked are gone with the bus. Takes NULL. */
 Polkit *polkit_free(Polkit *p);

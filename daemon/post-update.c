@@ -248,10 +248,9 @@ static int start_unit(PostUpdate *p) {
         Manager *m = p->manager;
         int r;
 
-        r = sd_bus_match_signal_async(m->bus, &p->match, "org.freedesktop.systemd1",
-                                      "/org/freedesktop/systemd1",
-                                      "org.freedesktop.systemd1.Manager", "JobRemoved",
-                                      on_job_removed, NULL, p);
+        r = sd_bus_match_signal_async(
+                        m->bus, &p->match, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                        "org.freedesktop.systemd1.Manager", "JobRemoved", on_job_removed, NULL, p);
         if (r >= 0)
                 r = call_systemd(m, NULL, NULL, NULL, "Subscribe", NULL);
         return r < 0 ? r : call_systemd(m, &p->call, on_started, p, "StartUnit", p->unit);

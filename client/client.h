@@ -17,6 +17,7 @@ extern const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_st
 extern char **arg_settings; /* KEY=VALUE for the profile, from --mode=, --compression=… */
 extern bool arg_force, arg_all, arg_best, arg_quiet, arg_legend;
 extern bool arg_tree; /* of files: verb-files.c */
+extern const char *arg_kernel; /* of verify: verb-verify.c */
 extern const char *arg_html; /* of inspect: verb-inspect.c */
 extern bool arg_content; /* of diff: verb-diff.c */
 extern char **arg_add, **arg_remove; /* of repack: verb-repack.c */

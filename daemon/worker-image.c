@@ -33,13 +33,13 @@ static int open_image(const json_t *request, Report *report, const char **ret_pa
         return 0;
 }
 
-static int on_finding(void *userdata, const char *path, const char *message) {
+static int on_finding(void *userdata, const Finding *f) {
         json_t *finding = json_pack("{s:s, s:s, s:o}", "type", JOB_REPORT_FINDING, "severity",
-                                    "error", "message", json_text(message));
+                                    "error", "message", json_text(f->message));
         size_t *n = userdata;
 
-        if (path)
-                json_object_set_new(finding, "path", json_text(path));
+        if (f->path)
+                json_object_set_new(finding, "path", json_text(f->path));
         send_report(finding);
         (*n)++;
         return 0;
@@ -61,7 +61,7 @@ static int check_kernel(Image *image, const char *kernel, size_t *n) {
                 r = str_printf(&message, "It is made for kernel %s and not for %s; build it again",
                                version, kernel);
                 if (r >= 0)
-                        r = on_finding(n, NULL, message);
+                        r = on_finding(n, &(Finding) { BOOT_STEP_DRIVERS, NULL, message });
         }
         json_decref(object);
         return r < 0 ? r : 0;
@@ -80,7 +80,7 @@ int run_verify(const json_t *request, Report *report) {
         report_progress(report, STAGE_VERIFY, 0, NULL);
         r = kernel ? check_kernel(image, kernel, &n) : 0;
         if (r >= 0)
-                r = verify_file(image, on_finding, &n);
+                r = verify_file(image, NULL, on_finding, &n);
         if (r < 0) {
                 report_fail(report, FAILURE_BUILD_FAILED, r, path, 0,
                             "The image can't be verified: %s", strerror(-r));

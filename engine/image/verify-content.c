@@ -28,6 +28,7 @@ void content_free(void *p) {
         elf_free(c->elf);
         strv_free(c->builtins);
         strv_free(c->depends);
+        free(c->vermagic);
         free(c->text);
         free(c);
 }
@@ -53,7 +54,10 @@ static bool is_text(const char *path) {
         const char *name = path_basename(path);
 
         if (strstr(path, "/lib/modules/"))
-                return streq(name, "modules.dep") || streq(name, "modules.builtin");
+                return streq(name, "modules.dep") || streq(name, "modules.dep.bin") ||
+                       streq(name, "modules.builtin");
+        if (strstr(path, "/udev/rules.d/"))
+                return endswith(name, ".rules") != NULL;
         return strstr(path, "/systemd/system/") || streq(path, "/etc/ld.so.cache");
 }
 
@@ -105,6 +109,12 @@ static int read_depends(const char *data, size_t size, Content *c) {
                         if (r < 0)
                                 return r;
                 }
+                names = startswith(line, "vermagic=");
+                if (names && !c->vermagic) {
+                        c->vermagic = strdup(names);
+                        if (!c->vermagic)
+                                return -ENOMEM;
+                }
                 i += length + 1;
         }
         return 0;
@@ -112,6 +122,7 @@ static int read_depends(const char *data, size_t size, Content *c) {
 
 static int read_driver(const char *data, size_t size, Content *c) {
         _cleanup_free_ char *plain = NULL;
+        Elf header = {};
         int r = 0;
 
         c->kind = CONTENT_DRIVER;
@@ -120,7 +131,12 @@ static int read_driver(const char *data, size_t size, Content *c) {
                 data = plain;
         }
         if (r >= 0)
+                r = elf_parse_header(data, size, &header);
+        if (r >= 0) {
+                c->class = header.class;
+                c->machine = header.machine;
                 r = read_depends(data, size, c);
+        }
         if (r < 0 && r != -ENOMEM && r != -EFBIG)
                 c->kind = CONTENT_BROKEN;
         return r == -ENOMEM ? r : 0;

@@ -20,6 +20,7 @@ typedef struct DriverSet {
         Strmap names; /* of what is there or built in, with "_" */
         Strmap indexed; /* paths that modules.dep has */
         bool has_index, any;
+        const Content *binary; /* modules.dep.bin */
 } DriverSet;
 
 static void set_free(void *p) {
@@ -143,8 +144,10 @@ static int take_node(Verification *v, Strmap *sets, const TreeNode *node) {
         r = get_set(sets, node->path, &set);
         if (r < 0 || !set)
                 return r;
-        if (streq(name, "modules.dep.bin"))
+        if (streq(name, "modules.dep.bin")) {
                 set->has_index = true;
+                set->binary = node_content(node, CONTENT_TEXT);
+        }
         if (!c)
                 return 0;
         if (c->kind == CONTENT_DRIVER || c->kind == CONTENT_BROKEN) {
@@ -157,6 +160,27 @@ static int take_node(Verification *v, Strmap *sets, const TreeNode *node) {
                 return add_builtins(set, c->text);
         if (c->kind == CONTENT_TEXT && streq(name, "modules.dep"))
                 return add_index(v, set, node, c->text);
+        return 0;
+}
+
+/* The kernel refuses a driver of another version or processor. */
+static int check_made_for(Verification *v, const DriverSet *set, const TreeNode *node,
+                          const Content *c) {
+        const Content *init = node_content(tree_resolve(v->tree, "/init"), CONTENT_ELF);
+        const char *version = path_basename(set->directory);
+        size_t n = c->vermagic ? strcspn(c->vermagic, " ") : 0;
+
+        if (n > 0 && (strncmp(c->vermagic, version, n) != 0 || version[n] != '\0'))
+                return verification_find(
+                                v, node->path,
+                                "The driver was made for kernel %.*s, and %s would refuse "
+                                "it; " REBUILD,
+                                (int) n, c->vermagic, version);
+        /* A 32-bit /init does on a kernel of 64 bits. */
+        if (init && c->machine != init->elf->machine && c->class <= init->elf->class)
+                return verification_find(v, node->path,
+                                         "The driver is for another processor than /init; "
+                                         "reinstall the kernel's package and " REBUILD);
         return 0;
 }
 
@@ -178,11 +202,23 @@ static int check_driver(Verification *v, const DriverSet *set, const TreeNode *n
                 if (r < 0)
                         return r;
         }
+        r = check_made_for(v, set, node, c);
+        if (r < 0)
+                return r;
         if (set->indexed.n > 0 && !strmap_contains(&set->indexed, node->path))
                 return verification_find(v, node->path,
                                          "The driver is not in %s/modules.dep, so that nothing "
                                          "can load it; " REBUILD,
                                          set->directory);
+        /* It is there by its path, below the directory. */
+        if (set->binary && path_below(node->path, set->directory) &&
+            !memmem(set->binary->text, set->binary->size, node->path + strlen(set->directory) + 1,
+                    strcspn(node->path + strlen(set->directory) + 1, "\n")))
+                return verification_find(
+                                v, node->path,
+                                "The driver is not in %s/modules.dep.bin, which modprobe "
+                                "and udev read: the index is older; run depmod and " REBUILD,
+                                set->directory);
         return 0;
 }
 

@@ -35,7 +35,17 @@ typedef struct Unpacking {
         char *trace_of_us; /* a path that only an image of ours has */
 } Unpacking;
 
+const char *boot_step_to_string(BootStep step) {
+        static const char *const names[_BOOT_STEP_MAX] = {
+                "unpack",  "init", "units",     "drivers",
+                "devices", "root", "emergency", "description",
+        };
+
+        return step >= 0 && step < _BOOT_STEP_MAX ? names[step] : NULL;
+}
+
 int verification_find(Verification *v, const char *path, const char *format, ...) {
+        Finding finding;
         char *message;
         va_list ap;
         int r;
@@ -46,7 +56,8 @@ int verification_find(Verification *v, const char *path, const char *format, ...
         va_end(ap);
         if (r < 0)
                 return -ENOMEM;
-        r = v->on_finding(v->userdata, path, message);
+        finding = (Finding) { v->step, path, message };
+        r = v->on_finding(v->userdata, &finding);
         free(message);
         return MIN_OF(r, 0);
 }
@@ -286,10 +297,15 @@ static int check_description(Verification *v, const Unpacking *u) {
                              : r;
 }
 
-int verify_file(Image *image, finding_t on_finding, void *userdata) {
+int verify_file(Image *image, const Kernel *kernel, finding_t on_finding, void *userdata) {
         _cleanup_(described_freep) Described *described = NULL;
         _cleanup_(tree_freep) Tree *tree = NULL;
-        Verification v = { .image = image, .on_finding = on_finding, .userdata = userdata };
+        Verification v = {
+                .image = image,
+                .kernel = kernel,
+                .on_finding = on_finding,
+                .userdata = userdata,
+        };
         Unpacking u = { .v = &v };
         int r;
 
@@ -303,13 +319,20 @@ int verify_file(Image *image, finding_t on_finding, void *userdata) {
         v.tree = tree;
         r = unpack(&v, &u);
         if (r >= 0)
+                r = verify_for_kernel(&v, u.segments, u.n);
+        v.step = BOOT_STEP_DESCRIPTION;
+        if (r >= 0)
                 r = check_description(&v, &u);
+        v.step = BOOT_STEP_UNITS;
         if (r >= 0)
                 r = verify_programs(&v);
         if (r >= 0)
                 r = verify_units(&v);
+        v.step = BOOT_STEP_DRIVERS;
         if (r >= 0)
                 r = verify_drivers(&v);
+        if (r >= 0)
+                r = verify_boot(&v);
         keeper_done(&u.keeper);
         free(u.segments);
         free(u.trace_of_us);

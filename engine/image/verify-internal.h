@@ -25,6 +25,8 @@ typedef struct Content {
         char *text;
         size_t size;
         char **depends; /* the names of the drivers that a driver needs */
+        char *vermagic; /* of a driver: "6.1.0-13-amd64 SMP …"; NULL: it has none */
+        unsigned class, machine; /* of a driver */
 } Content;
 void content_free(void *content);
 /* Whether what is at `node` is of that kind. */
@@ -49,6 +51,8 @@ typedef struct Verification {
         Image *image;
         finding_t on_finding;
         void *userdata;
+        const Kernel *kernel; /* or NULL */
+        BootStep step; /* that what is found now is about */
         bool found; /* anything */
         Tree *tree;
         bool ours; /* made by initrdd */
@@ -60,5 +64,9 @@ int verification_find(Verification *v, const char *path, const char *format, ...
 int verify_programs(Verification *v);
 int verify_units(Verification *v);
 int verify_drivers(Verification *v);
+/* What systemd needs on its way to the root, if it is /init; nothing of other programs. */
+int verify_boot(Verification *v);
+/* What the kernel asks of the image, if it is known. */
+int verify_for_kernel(Verification *v, const ImageSegment *segments, size_t n);
 
 #define REBUILD "rebuild the image"

@@ -330,7 +330,9 @@ int verify_programs(Verification *v) {
         };
         int r;
 
+        v->step = BOOT_STEP_INIT;
         r = check_init(v);
+        v->step = BOOT_STEP_UNITS;
         if (r >= 0)
                 r = read_cache(&p);
         if (r >= 0)

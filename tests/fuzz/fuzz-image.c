@@ -8,8 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int on_finding(void *userdata, const char *path, const char *message) {
-        if (!*message)
+static int on_finding(void *userdata, const Finding *finding) {
+        if (!*finding->message || !boot_step_to_string(finding->step))
                 abort();
         return 0;
 }
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (r < 0 || end > size || (!fault.what && end != size) || (fault.what && fault.offset > size))
                 abort();
         read_described(image);
-        r = verify_file(image, on_finding, NULL);
+        r = verify_file(image, NULL, on_finding, NULL);
         if (r < 0 && r != -ENOMEM)
                 abort();
         /* What has a fault never boots. */

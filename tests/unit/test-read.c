@@ -496,8 +496,8 @@ static void write_system(CpioWriter *w, const Sabotage *s) {
         for (size_t i = 0; i < ELEMENTSOF(directories); i++)
                 assert_int_equal(cpio_write_directory(w, directories[i], 0755), 0);
         assert_int_equal(cpio_write_symlink(w, "lib", "usr/lib"), 0);
-        assert_int_equal(cpio_write_symlink(w, "init", "usr/lib/systemd/systemd"), 0);
-        write_elf(w, s, "usr/lib/systemd/systemd",
+        assert_int_equal(cpio_write_symlink(w, "init", "usr/lib/systemd/start"), 0);
+        write_elf(w, s, "usr/lib/systemd/start",
                   &(ElfSpec) { .interpreter = "/lib/ld.so.1",
                                .needed = init_needed,
                                .runpath = "$ORIGIN/../special" });
@@ -528,9 +528,9 @@ static void write_system(CpioWriter *w, const Sabotage *s) {
         assert_int_equal(cpio_write_trailer(w), 0);
 }
 
-static int on_finding(void *userdata, const char *path, const char *message) {
-        tell(userdata, path ?: "", ": ");
-        tell(userdata, message, "\n");
+static int on_finding(void *userdata, const Finding *finding) {
+        tell(userdata, finding->path ?: "", ": ");
+        tell(userdata, finding->message, "\n");
         ((Seen *) userdata)->n_entries++;
         return 0;
 }
@@ -540,20 +540,20 @@ static int verify_bytes(const Bytes *b, Seen *seen) {
 
         *seen = (Seen) {};
         assert_int_equal(image_new(&image, b->data, b->size), 0);
-        return verify_file(image, on_finding, seen);
+        return verify_file(image, NULL, on_finding, seen);
 }
 
 static void test_verify(void **state) {
         static const Sabotage table[] = {
                 {},
-                { .leave_out = "usr/lib/systemd/systemd", .finding = "/init: The link leads" },
-                { .not_executable = "usr/lib/systemd/systemd",
-                  .finding = "/usr/lib/systemd/systemd: The kernel starts it as /init, and it can't" },
+                { .leave_out = "usr/lib/systemd/start", .finding = "/init: The link leads" },
+                { .not_executable = "usr/lib/systemd/start",
+                  .finding = "/usr/lib/systemd/start: The kernel starts it as /init, and it can't" },
                 { .leave_out = "usr/lib/ld.so.1", .finding = "dynamic loader /lib/ld.so.1" },
                 { .leave_out = "usr/lib/special/libb.so.1",
                   .finding = "/usr/lib/special/liba.so.1: It needs the library libb.so.1" },
                 { .needs = "libz.so.9",
-                  .finding = "/usr/lib/systemd/systemd: It needs the library libz.so.9" },
+                  .finding = "/usr/lib/systemd/start: It needs the library libz.so.9" },
                 { .leave_out = "usr/bin/script",
                   .finding = "/usr/lib/systemd/system/a.service: The unit starts /usr/bin/script" },
                 { .leave_out = "usr/lib/systemd/system/b@.service",

@@ -109,6 +109,7 @@ static int verb_help(int argc, char *argv[]) {
              "     --remove=PATH      With repack: leave out what is there\n"
              "     --content          With diff: the lines of text that are different\n"
              "     --html=FILE        With inspect: a page with a map of the image\n"
+             "     --kernel=VERSION   With verify: for this kernel\n"
              "     --tree             With files: as a tree\n"
              "     --json[=MODE]      Results as JSON: short, pretty or off\n"
              "     --no-legend        Tables without headings\n"
@@ -147,6 +148,7 @@ enum {
         ARG_REMOVE,
         ARG_CONTENT,
         ARG_HTML,
+        ARG_KERNEL,
         ARG_TREE,
         ARG_JSON,
         ARG_NO_LEGEND,
@@ -233,6 +235,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "remove", required_argument, NULL, ARG_REMOVE },
                 { "content", no_argument, NULL, ARG_CONTENT },
                 { "html", required_argument, NULL, ARG_HTML },
+                { "kernel", required_argument, NULL, ARG_KERNEL },
                 { "tree", no_argument, NULL, ARG_TREE },
                 { "json", optional_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
@@ -301,6 +304,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_HTML:
                         r = parse_name("html", optarg, &arg_html);
+                        break;
+                case ARG_KERNEL:
+                        r = parse_name("kernel", optarg, &arg_kernel);
                         break;
                 case ARG_TREE:
                         arg_tree = true;

@@ -8,7 +8,7 @@ _initrdctl() {
         local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
                 --compression= --level= --set= --best --recompress --force --all --offline --host=
                 --machine= --no-block --no-ask-password --no-hooks --reason= --detached --threads=
-                --add= --remove= --content --html= --tree --json --json= --no-legend --no-pager --follow --lines=
+                --add= --remove= --content --html= --kernel= --tree --json --json= --no-legend --no-pager --follow --lines=
                 --quiet --help --version
                 -H= -M= -f -n= -q -h'
         local cur prev words cword split verb= i
@@ -36,7 +36,7 @@ _initrdctl() {
                 return
                 ;;
         --reason) COMPREPLY=($(compgen -W 'admin package' -- "$cur")) && return ;;
-        --level | --set | --threads | --lines | --remove | -n) return ;;
+        --level | --set | --threads | --lines | --remove | --kernel | -n) return ;;
         esac
         $split && return
 

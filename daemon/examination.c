@@ -88,7 +88,7 @@ static int take_kernel(Examination *e, json_t *report) {
         if (!k->version || !k->state || !k->reason || !k->image)
                 return -ENOMEM;
         known = manager_find_kernel(e->manager, k->version);
-        k->prepared = known && known->prepared && streq(k->state, "unpacking");
+        k->prepared = known && known->prepared && kernel_is_being_installed(k);
         return 0;
 }
 

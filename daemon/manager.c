@@ -106,6 +106,10 @@ const KernelState *manager_find_kernel(const Manager *m, const char *kernel) {
         return NULL;
 }
 
+bool kernel_is_being_installed(const KernelState *kernel) {
+        return streq(kernel->state, "unpacking") || streq(kernel->state, "unpacked");
+}
+
 unsigned manager_count_images(const Manager *m, ImageState state) {
         unsigned n = 0;
 

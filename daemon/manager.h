@@ -36,7 +36,7 @@ typedef struct ManagerOptions {
 
 typedef struct KernelState {
         char *version;
-        char *state; /* ready, unpacking, incomplete; include/job-protocol.h */
+        char *state; /* ready, unpacking, unpacked, incomplete; include/job-protocol.h */
         char *reason; /* a sentence, or "" */
         char *image; /* its vmlinuz, or "" */
         bool prepared; /* packed ahead since it began to be unpacked */
@@ -150,6 +150,7 @@ int manager_add_image(Manager *m, const char *kernel, const char *profile, Image
 void manager_drop_image(Manager *m, Image *image);
 void kernel_states_free(KernelState *kernels, size_t n);
 void module_infos_free(ModuleInfo *modules, size_t n);
+bool kernel_is_being_installed(const KernelState *kernel) _pure_;
 const KernelState *manager_find_kernel(const Manager *m, const char *kernel);
 unsigned manager_count_images(const Manager *m, ImageState state) _pure_; /* as shown */
 

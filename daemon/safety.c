@@ -30,7 +30,7 @@ static int blockers_of_kernel(const Manager *m, const char *kernel, char ***l) {
         char *sentence = NULL;
         int r;
 
-        if (state && streq(state->state, "unpacking")) {
+        if (state && kernel_is_being_installed(state)) {
                 r = str_printf(&sentence, "Kernel %s is being installed%s%s.", kernel,
                                *state->reason ? ": " : "", state->reason);
                 r = add(l, sentence, r);

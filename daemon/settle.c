@@ -19,7 +19,7 @@
 #define SETTLE_MAX_USEC (SECOND * 600)
 /* How often a package manager's lock is looked at; nothing tells when it is given back. */
 #define PACKAGE_MANAGER_USEC (SECOND * 2)
-/* A kernel that is being unpacked is quiet for so long when its files are all there. */
+/* So long it must have been quiet before it is packed ahead: its package may be configured at once. */
 #define UNPACKED_USEC SECOND
 /* The first pause after an automatic build that failed, and the longest. */
 #define RETRY_USEC (SECOND * 60)
@@ -169,7 +169,7 @@ static uint64_t pack_ahead(Manager *m, uint64_t now) {
                 };
                 Job *job;
 
-                if (!streq(kernel->state, "unpacking") || kernel->prepared)
+                if (!streq(kernel->state, "unpacked") || kernel->prepared)
                         continue;
                 if (quiet < UNPACKED_USEC) {
                         wait = UNPACKED_USEC - quiet;

@@ -55,9 +55,10 @@
  *   {"type": "result", "result": "done", …}                        the last one but "digest"
  * of "examine":
  *   {"type": "kernel", "kernel": VERSION, "state": "ready", "reason": SENTENCE, "image": PATH}
- *               states: "ready"; "unpacking" (its package isn't configured yet, or depmod hasn't
- *               run since it changed); "incomplete" (no modules.dep, and nobody at work that could
- *               be seen). No "reason" for one that is ready. "image" is the vmlinuz, absent if none
+ *               states: "ready"; "unpacking" (its package is at work on it, or depmod is);
+ *               "unpacked" (its files are all there, but its package isn't configured yet, or depmod
+ *               hasn't run since it changed); "incomplete" (no modules.dep, and nobody at work that
+ *               could be seen). No "reason" for one that is ready. "image" is the vmlinuz, absent if none
  *               was found
  *   {"type": "image", "kernel", "profile", "path", "state", "reasons": [SENTENCE, …],
  *    "kernel-changed": BOOL, "inode", "size", "mtime" (ns), "packed-hard": BOOL,

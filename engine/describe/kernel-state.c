@@ -17,6 +17,7 @@
 static const char *const names[] = {
         [KERNEL_READY] = "ready",
         [KERNEL_UNPACKING] = "unpacking",
+        [KERNEL_UNPACKED] = "unpacked",
         [KERNEL_INCOMPLETE] = "incomplete",
 };
 
@@ -77,23 +78,25 @@ int kernel_state(Source *source, const char *version, KernelState *ret, const ch
                 r = is_outdated(source, directory);
         if (r < 0)
                 return r;
-        if (strv_contains(files, ".fresh-install"))
-                reason = "Its package is being installed";
-        else if (is_being_unpacked(files))
+        if (is_being_unpacked(files))
                 reason = "Its package is being unpacked";
-        else if (!strv_contains(files, "modules.dep")) {
-                if (is_being_indexed(files))
-                        reason = "depmod is at work";
-                else {
-                        state = KERNEL_INCOMPLETE;
-                        reason = "It has no modules.dep; run depmod, or remove what is left of it";
-                }
+        else if (is_being_indexed(files))
+                reason = "depmod is at work";
+        else if (strv_contains(files, ".fresh-install")) {
+                /* It is one of the last files of a package. */
+                if (strv_contains(files, "modules.order"))
+                        state = KERNEL_UNPACKED;
+                reason = "Its package is being installed";
+        } else if (!strv_contains(files, "modules.dep")) {
+                state = KERNEL_INCOMPLETE;
+                reason = "It has no modules.dep; run depmod, or remove what is left of it";
         } else if (!strv_contains(files, "modules.dep.bin") ||
                    !strv_contains(files, "modules.devname"))
                 reason = "depmod has not finished";
-        else if (r > 0)
+        else if (r > 0) {
+                state = KERNEL_UNPACKED;
                 reason = "depmod has not run since its drivers were replaced";
-        else
+        } else
                 state = KERNEL_READY;
         *ret = state;
         *ret_reason = reason;

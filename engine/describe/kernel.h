@@ -37,7 +37,9 @@ int kernel_find_image(Source *source, Trace *trace, const char *directory, const
 
 typedef enum KernelState {
         KERNEL_READY,
-        KERNEL_UNPACKING, /* its package isn't configured, or depmod hasn't run since it changed */
+        KERNEL_UNPACKING, /* its files come and go, or depmod is at work */
+        KERNEL_UNPACKED, /* its files are all there; its package isn't configured, or depmod hasn't
+                          * run since it changed */
         KERNEL_INCOMPLETE, /* no modules.dep, and nobody at work that could be seen */
 } KernelState;
 const char *kernel_state_to_string(KernelState state); /* "ready"… */

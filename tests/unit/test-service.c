@@ -242,6 +242,7 @@ static void test_left_alone(void **state) {
         static const char *const tables[] = {
                 KERNEL(K, "ready") IMAGE(K, "foreign", ""),
                 KERNEL(K, "unpacking") IMAGE(K, "missing", ""),
+                KERNEL(K, "unpacked") IMAGE(K, "missing", ""),
                 KERNEL(K, "incomplete") IMAGE(K, "incomplete", ""),
                 "{\"type\":\"kernel\",\"kernel\":\"" K "\",\"state\":\"ready\"}\n" IMAGE(K, "missing", ""),
         };
@@ -327,6 +328,7 @@ static void test_safety(void **state) {
                 { KERNEL(K, "ready") IMAGE(K, "stale", ",\"kernel-changed\":true"), false, "changed" },
                 { KERNEL(K, "ready") IMAGE(K, "missing", ""), false, "no image" },
                 { KERNEL(K, "unpacking") IMAGE(K, "current", ""), false, "being installed" },
+                { KERNEL(K, "unpacked") IMAGE(K, "current", ""), false, "being installed" },
                 { KERNEL(K, "ready") IMAGE(K, "current", "") KERNEL(K2, "ready") IMAGE(K2, "missing", ""),
                   true, NULL },
                 { IMAGE(K, "orphaned", ""), false, "gone" },
@@ -440,7 +442,7 @@ static void test_hold(void **state) {
 /* A kernel that is being unpacked is packed ahead, once; a build of it waits for that, any other
  * takes its place. */
 static void test_pack_ahead(void **state) {
-        Service *s = service_new(KERNEL(K, "ready") IMAGE(K, "current", "") KERNEL(K2, "unpacking")
+        Service *s = service_new(KERNEL(K, "ready") IMAGE(K, "current", "") KERNEL(K2, "unpacked")
                                                  IMAGE(K2, "missing", ""));
         const Job *ahead;
 

@@ -63,7 +63,8 @@ class Runner:
         self.recordings = {}
 
     def boot(self, case, image, kernel, tools=()):
-        command_line = " ".join(filter(None, (COMMAND_LINE, case.command_line)))
+        said = case.command_line() if callable(case.command_line) else case.command_line
+        command_line = " ".join(filter(None, (COMMAND_LINE, said)))
         extra = {}
         if case.root.system:
             extra["memory"] = 1536

@@ -38,6 +38,7 @@ UUID = {
     "debian": "44444444-0000-4000-8000-0000000000a0",
     "debian-usr": "44444444-0000-4000-8000-0000000000a1",
     "f2fs": "11111111-0000-4000-8000-0000000000f2",
+    "verity": "11111111-0000-4000-8000-0000000000fe",
     "missing": "99999999-0000-4000-8000-000000000000",
 }
 GUID_LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
@@ -79,8 +80,8 @@ def _truncate(path, size):
         stream.truncate(size)
 
 
-def make_ext4(path, tree, uuid, label, size="32M"):
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-U", uuid, "-d", tree, path, size)
+def make_ext4(path, tree, uuid, label, size="32M", options=()):
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-U", uuid, "-d", tree, *options, path, size)
 
 
 def make_xfs(path, tree, uuid, label):
@@ -212,6 +213,21 @@ def _gpt_root(directory):
               "gptauto")
 
 
+def _verity(directory):
+    """A root, and the tree of its blocks' hashes, of which the uppermost is in the file root-hash."""
+    data, tree = os.path.join(directory, "0.img"), os.path.join(directory, "1.img")
+    # dm-verity's blocks are of 4096 bytes, and a file system's may not be smaller.
+    make_ext4(data, _tree(directory, "verity"), UUID["verity"], "fakeverity", options=("-b", "4096"))
+    for line in run("veritysetup", "format", data, tree).splitlines():
+        if line.startswith("Root hash:"):
+            _write(os.path.join(directory, "root-hash"), line.split()[-1])
+
+
+def root_hash():
+    with open(os.path.join(fixture("verity"), "root-hash"), encoding="ascii") as stream:
+        return stream.read()
+
+
 # The system is started as far as basic.target: log-in prompts would take the console away.
 STARTED_TARGET = """[Unit]
 Description=The system, and a word of it
@@ -269,9 +285,23 @@ def _debian_usr(directory, system="debian12"):
     shutil.rmtree(usr)
 
 
+def _debian_luks(directory, system="debian12"):
+    """LVM on LUKS, with a crypttab that tells of it."""
+    tree = _debian_tree(directory, system, system + "-luks",
+                        "/dev/mapper/systemvg-root / ext4 defaults 0 1\n")
+    table = os.path.join(tree, "etc/crypttab")
+    if os.path.lexists(table):
+        os.unlink(table)
+    _write(table, "cryptroot UUID=%s none luks,discard\n" % storage.SYSTEM_UUID)
+    content = os.path.join(directory, "root.ext4")
+    make_ext4(content, tree, UUID["debian"], system, "640M")
+    storage.make_system(directory, fake_root, content, os.path.join(directory, "0.img"), 672 * MIB)
+    os.unlink(content)
+
+
 MAKERS = {"ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "btrfs-two": _btrfs_two, "f2fs": _f2fs,
-          "partition": _partition, "usr": _usr, "gpt-root": _gpt_root}
-DEBIAN_MAKERS = {"debian": _debian, "debian-usr": _debian_usr}
+          "partition": _partition, "usr": _usr, "gpt-root": _gpt_root, "verity": _verity}
+DEBIAN_MAKERS = {"debian": _debian, "debian-usr": _debian_usr, "debian-luks": _debian_luks}
 
 
 def _storage():
@@ -288,6 +318,8 @@ def fixture(name, system=None):
     parts = ["@" + os.path.abspath(__file__)]
     if system:
         parts += ["@" + os.path.join(LIBRARY, "debian-started"), debian.base(system)]
+        if name == "debian-luks":
+            parts.append("@" + os.path.abspath(storage.__file__))
     else:
         parts.append("@" + os.path.join(LIBRARY, "fakeroot-init"))
 

@@ -42,6 +42,8 @@ MD = {"raid1": "77777777:00004000:80000000:00000001",
       "stack": "77777777:00004000:80000000:00000008"}
 LAYOUT = {"lvm": 1, "thin": 1, "raid1": 2, "raid5": 3, "luks": 2, "luks1": 1, "header": 2, "stack": 2}
 SIZE = 48 * MIB
+# A whole system on LVM on LUKS; its file system is there already and is copied.
+SYSTEM_UUID = "66666666-0000-4000-8000-0000000000d0"
 
 SCRIPTS = {
     "lvm": """
@@ -112,6 +114,16 @@ SCRIPTS = {
     """,
 }
 
+SYSTEM_SCRIPT = """
+        luks luks2 %s $1
+        cryptsetup open --key-file /passphrase $1 x
+        lvm vgcreate systemvg /dev/mapper/x
+        lvm lvcreate -qq -y -Wn -Zn -l 100%%FREE -n root systemvg
+        dd if=$2 of=/dev/mapper/systemvg-root bs=1M
+        lvm vgchange -an systemvg
+        cryptsetup close x
+""" % SYSTEM_UUID
+
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /usr/bin
 export PATH=/usr/sbin:/usr/bin
@@ -161,7 +173,7 @@ def _libraries(tree, path):
     return [word for word in run("chroot", tree, "ldd", path).split() if word.startswith("/")]
 
 
-def _builder(directory, fake_root, sets, kernel):
+def _builder(directory, fake_root, job, kernel):
     """The builder's initramfs."""
     tree, target = debian.base("debian12"), os.path.join(directory, "builder")
     for name in ("dev", "proc", "sys", "run", "tmp", "etc", "usr/bin", "usr/sbin", "usr/lib",
@@ -194,7 +206,7 @@ def _builder(directory, fake_root, sets, kernel):
     _write(os.path.join(target, "etc/lvm/lvm.conf"), "activation { udev_sync=0 udev_rules=0 }\n")
     fake_root(os.path.join(target, "data"), "builder")
     _write(os.path.join(target, "init"), INIT, 0o755)
-    _write(os.path.join(target, "job"), _job(sets))
+    _write(os.path.join(target, "job"), job)
     output = os.path.join(directory, "builder.cpio")
     run("sh", "-c", "cd \"$1\" && find . | cpio --quiet -o -H newc >\"$2\"", "sh", target, output)
     cache.remove(target)
@@ -211,12 +223,16 @@ def _names(count):
     return ["/dev/vd" + "abcdefghijklmnopqrstuvwxyz"[i] for i in range(count)]
 
 
-def _job(sets):
-    names = _names(sum(LAYOUT[name] for name in sets))
-    text = JOB % {"drivers": " ".join(DRIVERS), "last": names[-1][5:], "passphrase": PASSPHRASE,
+def _begin(last):
+    return JOB % {"drivers": " ".join(DRIVERS), "last": last[5:], "passphrase": PASSPHRASE,
                   "key": KEY.decode()}
-    for name in sets:
-        own, names = names[:LAYOUT[name]], names[LAYOUT[name]:]
+
+
+def _job():
+    names = _names(sum(LAYOUT.values()))
+    text = _begin(names[-1])
+    for name, count in LAYOUT.items():
+        own, names = names[:count], names[count:]
         fill = "echo %s >/data/marker; /usr/sbin/mke2fs -q -F -t ext4 -L fake%s -U %s -d /data $1" % (
             name, name, UUID[name])
         script = SCRIPTS[name]
@@ -237,7 +253,20 @@ def make(directory, fake_root):
             paths.append(os.path.join(directory, name, "%d.img" % i))
             with open(paths[-1], "wb") as stream:
                 stream.truncate(SIZE)
-    initrd = _builder(directory, fake_root, list(LAYOUT), kernel)
+    _run(directory, _builder(directory, fake_root, _job(), kernel), kernel, paths)
+
+
+def make_system(directory, fake_root, filesystem, path, size):
+    """A disk at `path`, with what the image file `filesystem` holds as a logical volume on LUKS."""
+    kernel = debian.kernel("debian12")
+    with open(path, "wb") as stream:
+        stream.truncate(size)
+    names = _names(2)
+    job = "%sset -- %s\n%s" % (_begin(names[-1]), " ".join(names), SYSTEM_SCRIPT)
+    _run(directory, _builder(directory, fake_root, job, kernel), kernel, [path, filesystem])
+
+
+def _run(directory, initrd, kernel, paths):
     boot = qemu.Boot(kernel.vmlinux, initrd, "console=ttyS0 panic=-1", paths, memory=1536,
                      snapshot=False)
     log = os.path.join(directory, "builder.log")

@@ -85,7 +85,9 @@ static int add_break(const Generator *g, const Step *step) {
                        "Environment=HOME=/ \"PS1=%s:\\\\w# \"\n"
                        "WorkingDirectory=/\n"
                        "ExecStartPre=-plymouth --wait quit\n"
-                       "ExecStart=-sulogin\n"
+                       /* Emergency=open sets the variable: systemd-sulogin-shell, which has one of
+                        * its own, would start the default target afterwards. */
+                       "ExecStart=-sulogin $INITRDD_SULOGIN\n"
                        "StandardInput=tty-force\n"
                        "StandardOutput=inherit\n"
                        "StandardError=inherit\n"

@@ -273,7 +273,8 @@ static int add_data(Collector *c, Collection *out, const char *path, mode_t mode
 }
 
 static int add_dropins(Collector *c, Collection *out, Emergency emergency) {
-        static const char *const units[] = { "emergency", "rescue" };
+        /* The last are the shells of rd.break=, initrdd-break-STEP.service. */
+        static const char *const units[] = { "emergency", "rescue", "initrdd-break-" };
         int r;
 
         if (emergency != EMERGENCY_OPEN)
@@ -285,7 +286,8 @@ static int add_dropins(Collector *c, Collection *out, Emergency emergency) {
                                units[i]);
                 if (r >= 0)
                         r = add_data(c, out, path, 0644,
-                                     strdup("[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1\n"));
+                                     strdup("[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1 "
+                                            "INITRDD_SULOGIN=--force\n"));
                 if (r < 0)
                         return r;
         }

@@ -42,7 +42,7 @@ def timeout(unit, text):
 
 def step(name, target, *lines):
     unit = "initrdd-break-%s.service" % name
-    return dict(ALL, **{"n/" + unit: list(lines) + ["ExecStart=-sulogin"],
+    return dict(ALL, **{"n/" + unit: list(lines) + ["ExecStart=-sulogin $INITRDD_SULOGIN\n"],
                         "n/%s.wants/%s" % (target, unit): "-> ../" + unit})
 
 

@@ -274,7 +274,7 @@ static int add_request(Manager *m, const JobRequest *request, sd_bus_error *erro
                                 "Too many jobs wait already; ask again when some have ended.");
         if (r < 0)
                 return r;
-        queue_run(m);
+        queue_run_soon(m);
         return r;
 }
 
@@ -327,7 +327,7 @@ int manager_request_remove(Manager *m, const char *kernel, bool force, uid_t uid
         if (n == 0)
                 return sd_bus_error_setf(error, BUS_ERROR("NoSuchImage"),
                                          "There is no image of ours for kernel %s.", kernel);
-        queue_run(m);
+        queue_run_soon(m);
         *ret = TAKE_PTR(jobs);
         *ret_n = n;
         return 0;
@@ -344,7 +344,7 @@ int manager_cancel(Manager *m, Job *job, sd_bus_error *error) {
                                 " is putting the image in its place, and ends in a moment.",
                                 job->id);
         queue_cancel(m, job);
-        queue_run(m);
+        queue_run_soon(m);
         return 0;
 }
 
@@ -455,6 +455,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->poll_source);
         sd_event_source_disable_unref(m->idle_source);
         sd_event_source_disable_unref(m->save_source);
+        sd_event_source_disable_unref(m->run_source);
         strv_free(m->reboot_blockers);
         strv_free(m->watches);
         free(m->booted_kernel);

@@ -22,7 +22,7 @@ typedef enum ManagerState {
         MANAGER_STARTING, /* the images were not looked at yet */
         MANAGER_IDLE,
         MANAGER_SETTLING, /* something changes; a build waits for its end */
-        MANAGER_HELD, /* a build would be due, and somebody holds it up */
+        MANAGER_HELD, /* somebody holds automatic builds up */
         MANAGER_BUILDING,
         _MANAGER_STATE_MAX,
 } ManagerState;
@@ -108,6 +108,7 @@ typedef struct Manager {
         sd_event_source *settle_source; /* when an automatic build may be due */
         sd_event_source *poll_source; /* without watches */
         sd_event_source *idle_source; /* when to pack harder */
+        sd_event_source *run_source; /* the queue, when its callers are done */
         sd_event_source *save_source; /* the state, when all else is done */
         uint64_t last_event_usec, first_event_usec; /* CLOCK_MONOTONIC; 0: nothing since it settled */
         uint64_t last_look_usec;

@@ -217,6 +217,22 @@ void queue_run(Manager *m) {
                 run_job(m, next);
 }
 
+static int on_run(sd_event_source *source, void *userdata) {
+        queue_run(userdata);
+        return 0;
+}
+
+void queue_run_soon(Manager *m) {
+        int r;
+
+        if (m->run_source)
+                r = sd_event_source_set_enabled(m->run_source, SD_EVENT_ONESHOT);
+        else
+                r = sd_event_add_defer(m->event, &m->run_source, on_run, m);
+        if (r < 0)
+                queue_run(m);
+}
+
 /* ── the end ── */
 
 static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata) {

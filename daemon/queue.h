@@ -16,6 +16,8 @@
 int queue_add(Manager *m, const JobRequest *request, Job **ret);
 /* Starts what is next, if nothing runs. */
 void queue_run(Manager *m);
+/* The same when the caller is done: what it holds of jobs stays valid until then. */
+void queue_run_soon(Manager *m);
 /* Ends a job that waits, or begins to end the one that runs. */
 void queue_cancel(Manager *m, Job *job);
 /* The job's end; `result` is the worker's, or NULL. */

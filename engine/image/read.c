@@ -344,6 +344,8 @@ int image_read(Image *image, const ImageHandlers *handlers, void *userdata,
         size_t n = 0;
         int r = 0;
 
+        if (image->map)
+                (void) madvise(image->map, image->map_size, MADV_SEQUENTIAL);
         while (!f.what) {
                 uint64_t offset = s.offset + s.size + s.padding;
                 bool plain = s.decoder == DECODER_CPIO;

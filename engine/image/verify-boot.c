@@ -37,7 +37,7 @@ static const char *const generator_directories[] = {
         "/usr/lib/systemd/system-generators",
         "/lib/systemd/system-generators",
 };
-static const char *const program_directories[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+static const char *const program_directories[] = { "/usr/sbin", "/sbin", "/usr/bin", "/bin" };
 
 /* What must be there under any of these directories. */
 typedef struct Need {

@@ -170,7 +170,9 @@ static int check_made_for(Verification *v, const DriverSet *set, const TreeNode 
         const char *version = path_basename(set->directory);
         size_t n = c->vermagic ? strcspn(c->vermagic, " ") : 0;
 
-        if (n > 0 && (strncmp(c->vermagic, version, n) != 0 || version[n] != '\0'))
+        /* With versions of symbols the kernel compares these instead. */
+        if (n > 0 && !strstr(c->vermagic, " modversions") &&
+            (strncmp(c->vermagic, version, n) != 0 || version[n] != '\0'))
                 return verification_find(
                                 v, node->path,
                                 "The driver was made for kernel %.*s, and %s would refuse "

@@ -250,6 +250,9 @@ static int check_node(Programs *p, const TreeNode *node) {
 
         if (!c)
                 return 0;
+        p->v->step = c->kind == CONTENT_BROKEN && strstr(node->path, "/lib/modules/")
+                                     ? BOOT_STEP_DRIVERS
+                                     : BOOT_STEP_UNITS;
         if (c->kind == CONTENT_BROKEN)
                 return verification_find(p->v, node->path,
                                          "The file is damaged; reinstall the package that it is "

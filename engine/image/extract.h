@@ -29,4 +29,5 @@ typedef struct ExtractResult {
  * of a file is removed, unless it is a directory. 0, or a negative errno that made it stop (no
  * space, no memory, of on_skipped()).
  */
-int extract(Image *image, const ExtractOptions *options, ExtractResult *ret, ImageFault *ret_fault);
+int extract(Image *image, const ExtractOptions *options, ExtractResult *ret,
+            ImageFault *ret_fault);

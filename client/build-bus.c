@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "build-bus.h"
@@ -19,6 +18,7 @@
 #include "bus-json.h"
 #include "string-util.h"
 #include "table.h"
+#include "time-util.h"
 
 #define ATTEMPTS_MAX 3
 
@@ -30,13 +30,6 @@ typedef struct BusBuild {
         uint64_t since_usec;
         int status;
 } BusBuild;
-
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_REALTIME, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 /* The first that went wrong is what we end with. */
 static void note_status(BusBuild *b, int status) {
@@ -232,11 +225,11 @@ static int attempt(BusBuild *b, char ***kernels, bool again, bool *ret_again) {
 }
 
 int build_over_bus(char ***kernels, bool force) {
-        BusBuild b = { .force = force, .since_usec = now_usec() };
+        BusBuild b = { .force = force, .since_usec = now_realtime_usec() };
         int status = EXIT_STATUS_FAILED;
         bool again = false;
 
-        if (request_init(&b.request, NULL) < 0)
+        if (request_init_for_service(&b.request) < 0)
                 return EXIT_STATUS_FAILED;
         for (unsigned i = 0; i < ATTEMPTS_MAX; i++) {
                 bool before = again;

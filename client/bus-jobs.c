@@ -9,13 +9,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bus-jobs.h"
 #include "bus-json.h"
 #include "fd-util.h"
 #include "string-util.h"
+#include "time-util.h"
 
 int bus_subscribe(sd_bus *bus, sd_bus_error *error) {
         static const char *const rules[] = {
@@ -272,13 +272,10 @@ static void cancel_all(BusJobs *jobs) {
 }
 
 static int poll_timeout(sd_bus *bus) {
-        uint64_t until, now;
-        struct timespec ts;
+        uint64_t until, now = now_monotonic_usec();
 
         if (sym_sd_bus_get_timeout(bus, &until) < 0 || until == UINT64_MAX)
                 return -1;
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        now = (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
         return until > now ? (int) MIN_OF((until - now) / 1000 + 1, UINT64_C(60000)) : 0;
 }
 

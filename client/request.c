@@ -34,11 +34,12 @@ void request_done(Request *q) {
         free(q->facts);
 }
 
-int request_init(Request *ret, const char *kernel) {
+static int init(Request *ret, const char *kernel, bool with_store) {
         Request q = {};
-        int r;
+        int r = 0;
 
-        r = arg_store ? absolute(arg_store, &q.store) : default_store(&q.store);
+        if (with_store)
+                r = arg_store ? absolute(arg_store, &q.store) : default_store(&q.store);
         if (r == -ENOENT) {
                 say("There is no home directory for the store; name one with --store.");
                 return r;
@@ -74,6 +75,14 @@ int request_init(Request *ret, const char *kernel) {
         };
         *ret = q;
         return 0;
+}
+
+int request_init(Request *ret, const char *kernel) {
+        return init(ret, kernel, true);
+}
+
+int request_init_for_service(Request *ret) {
+        return init(ret, NULL, false);
 }
 
 /* --kernel-dir has one kernel, or the command line must say which. */

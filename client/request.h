@@ -13,6 +13,8 @@ typedef struct Request {
 
 /* 0, or a negative errno after having said what is wrong. `kernel` is borrowed, may be NULL. */
 int request_init(Request *ret, const char *kernel);
+/* The same without a store, which the service has: a user without a home needs none. */
+int request_init_for_service(Request *ret);
 void request_done(Request *request);
 
 /* The kernels that are meant when the command line names none: all, or the one that runs, or the

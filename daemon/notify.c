@@ -7,9 +7,8 @@
  * timer runs only while something is marked.
  */
 
-#include <time.h>
-
 #include "bus-internal.h"
+#include "time-util.h"
 
 #define INTERVAL_USEC (100 * UINT64_C(1000))
 
@@ -50,13 +49,6 @@ static const Told job_told[] = {
 
 #define TOLD_MAX 16
 
-static uint64_t now_usec(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
-
 static void flush(Manager *m, const char *path, const char *interface, const Told *told,
                   size_t n_told, unsigned *marks) {
         char *names[TOLD_MAX + 1];
@@ -86,7 +78,7 @@ static int on_notify(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *m = userdata;
 
         if (m->bus_private)
-                bus_private(m)->last_flush_usec = now_usec();
+                bus_private(m)->last_flush_usec = now_monotonic_usec();
         for (size_t i = 0; i < m->n_jobs; i++)
                 job_flush(m->jobs[i]);
         for (size_t i = 0; i < m->n_images; i++)

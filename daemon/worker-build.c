@@ -13,6 +13,7 @@
 #include "prepare.h"
 #include "recompress.h"
 #include "string-util.h"
+#include "time-util.h"
 #include "worker.h"
 
 #define DIGEST_SIZE 32
@@ -125,7 +126,7 @@ static int read_options(const json_t *request, Report *report, char ***settings,
 int run_build(const json_t *request, Report *report) {
         _cleanup_strv_free_ char **settings = NULL;
         _cleanup_close_ int fd = -EBADF;
-        uint64_t begin = now_usec();
+        uint64_t begin = now_monotonic_usec();
         BuildOptions options;
         BuildResult result;
         int r;
@@ -136,7 +137,7 @@ int run_build(const json_t *request, Report *report) {
         if (r < 0)
                 return send_failure(report);
         fd = open_image(result.record);
-        send_result(&result, fd, now_usec() - begin);
+        send_result(&result, fd, now_monotonic_usec() - begin);
         if (request_boolean(request, "digest"))
                 send_digest(result.record, fd);
         /* Nobody need wait for the blocks of an image that is two builds old. */
@@ -147,7 +148,7 @@ int run_build(const json_t *request, Report *report) {
 
 int run_prepare(const json_t *request, Report *report) {
         _cleanup_strv_free_ char **settings = NULL, **packed = NULL;
-        uint64_t begin = now_usec();
+        uint64_t begin = now_monotonic_usec();
         BuildOptions options;
         int r;
 
@@ -160,7 +161,7 @@ int run_prepare(const json_t *request, Report *report) {
                               packed ? JOB_RESULT_DONE : JOB_RESULT_UNCHANGED, "kernel",
                               json_text_or_null(options.kernel), "profile",
                               json_text(options.profile ?: "default"), "packed",
-                              json_texts(packed), "usec", (json_int_t) (now_usec() - begin)));
+                              json_texts(packed), "usec", (json_int_t) (now_monotonic_usec() - begin)));
         return EXIT_STATUS_DONE;
 }
 

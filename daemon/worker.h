@@ -29,7 +29,6 @@ bool request_boolean(const json_t *request, const char *key);
 int request_need(const json_t *request, Report *report, const char *key, const char **ret);
 /* From here on only when the machine has nothing else to do. */
 void become_idle(void);
-uint64_t now_usec(void);
 
 /* What the types of requests do. Each sends its result, and returns the exit status. */
 int run_build(const json_t *request, Report *report);

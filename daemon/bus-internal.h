@@ -43,6 +43,11 @@ void job_flush(Job *job);
 /* Forgets that something was to be sent. */
 void notify_done(Manager *m);
 
+/* Methods of the Manager that list what it knows (manager-list-bus.c). */
+int method_list_images(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_list_modules(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
 /* Methods that two objects have. Both answer the message. */
 int image_request(Manager *m, sd_bus_message *message, const JobRequest *request,
                   sd_bus_error *error);

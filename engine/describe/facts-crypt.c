@@ -172,8 +172,8 @@ static int lower_device(const Host *h, const char *block, char **ret) {
         r = host_list(h, path, &slaves);
         if (r < 0 || !slaves || !slaves[0])
                 return r == -ENOMEM ? r : 0;
-        *ret = TAKE_PTR(slaves[0]);
-        return 0;
+        *ret = strdup(slaves[0]);
+        return *ret ? 0 : -ENOMEM;
 }
 
 /* The header is on what the mapping lies on; with integrity there is one more layer between. */

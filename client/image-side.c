@@ -104,9 +104,9 @@ int side_init_image(Side *ret, const char *name, Image *image) {
         }
         if (r >= 0)
                 TREE_FOREACH(node, s.tree->tree)
-        if (r >= 0 && node->n_made > 0 && !path_below(node->path, "/.initrdd") &&
-            !streq(node->path, "/"))
-                r = add_node(&s, node);
+                        if (r >= 0 && node->n_made > 0 && !path_below(node->path, "/.initrdd") &&
+                            !streq(node->path, "/"))
+                                r = add_node(&s, node);
         if (r < 0) {
                 side_done(&s);
                 return r;

@@ -394,13 +394,13 @@ static int read_tree(Inspection *i, const Tree *tree) {
         int r = 0;
 
         TREE_FOREACH(node, tree)
-        if (r >= 0 && node->n_made > 0 && S_ISREG(node->file->mode)) {
-                /* The bytes of hard links are there once. */
-                r = add_file(i, node->path, node->file->content ? 0 : node->file->size);
-                if (r >= 0)
-                        i->files[i->n_inspected - 1].segment = node->file->segment;
-                node->file->content = node->file;
-        }
+                if (r >= 0 && node->n_made > 0 && S_ISREG(node->file->mode)) {
+                        /* The bytes of hard links are there once. */
+                        r = add_file(i, node->path, node->file->content ? 0 : node->file->size);
+                        if (r >= 0)
+                                i->files[i->n_inspected - 1].segment = node->file->segment;
+                        node->file->content = node->file;
+                }
         i->tool = guess_tool(tree);
         if (r < 0 || !init)
                 return r;

@@ -67,8 +67,8 @@ static void handle_progress(json_t *report, const char *title, Progress *progres
 
         if (str_printf(&text, "%s: %s%s%s", title, stage ?: "", what ? " " : "", what ?: "") < 0)
                 return;
-        progress_draw(progress,
-                      (unsigned) json_integer_value(json_object_get(report, "percent")), text);
+        progress_draw(progress, (unsigned) json_integer_value(json_object_get(report, "percent")),
+                      text);
 }
 
 /* Reads reports until the worker closes its end; keeps the result. */
@@ -151,7 +151,8 @@ int run_worker(json_t *request, const char *title, json_t **ret) {
                 say("The worker was ended by signal %d (%s); what is in place is a whole image.",
                     WTERMSIG(status), strsignal(WTERMSIG(status)));
         else
-                say("The worker ended with status %d and without a result; what is in place is a whole image.",
+                say("The worker ended with status %d and without a result; what is in place is a "
+                    "whole image.",
                     WEXITSTATUS(status));
         return -EIO;
 }

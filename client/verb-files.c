@@ -136,10 +136,10 @@ static int print_tree(const Tree *tree) {
         if (!lines)
                 return -ENOMEM;
         TREE_FOREACH(node, tree)
-        if (has_place(tree, node)) {
-                lines[n++] = (Line) { .node = node, .depth = depth_of(node->path) };
-                deepest = MAX_OF(deepest, lines[n - 1].depth);
-        }
+                if (has_place(tree, node)) {
+                        lines[n++] = (Line) { .node = node, .depth = depth_of(node->path) };
+                        deepest = MAX_OF(deepest, lines[n - 1].depth);
+                }
         qsort(lines, n, sizeof(Line), compare_lines);
         open = calloc(deepest + 1, sizeof(bool));
         if (!open || mark_last(lines, n, deepest) < 0)
@@ -202,7 +202,7 @@ int verb_files(int argc, char *argv[]) {
                 }
         } else
                 TREE_FOREACH(node, tree)
-        if (node->n_made > 0)
-                print_node(node);
+                        if (node->n_made > 0)
+                                print_node(node);
         return fault.what ? say_fault(path, &fault) : status;
 }

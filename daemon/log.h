@@ -31,8 +31,8 @@ void log_set_target(LogTarget target);
 LogTarget log_get_target(void);
 
 /* A message with MESSAGE_ID= and further fields: a NULL-terminated array of "KEY=VALUE", or NULL. */
-void log_full(int level, const char *message_id, const char *const *fields, const char *format, ...)
-                _printf_(4, 5);
+void log_full(int level, const char *message_id, const char *const *fields, const char *format,
+              ...) _printf_(4, 5);
 #define log_debug(...) log_full(LOG_DEBUG, NULL, NULL, __VA_ARGS__)
 #define log_info(...) log_full(LOG_INFO, NULL, NULL, __VA_ARGS__)
 #define log_notice(...) log_full(LOG_NOTICE, NULL, NULL, __VA_ARGS__)

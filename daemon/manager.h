@@ -110,7 +110,8 @@ typedef struct Manager {
         sd_event_source *idle_source; /* when to pack harder */
         sd_event_source *run_source; /* the queue, when its callers are done */
         sd_event_source *save_source; /* the state, when all else is done */
-        uint64_t last_event_usec, first_event_usec; /* CLOCK_MONOTONIC; 0: nothing since it settled */
+        /* CLOCK_MONOTONIC; 0: nothing since it settled */
+        uint64_t last_event_usec, first_event_usec;
         uint64_t last_look_usec;
         uint64_t look_usec; /* when the next one is due; 0: none is */
         char *saved_state; /* what state_save() wrote last */

@@ -157,11 +157,12 @@ int run_prepare(const json_t *request, Report *report) {
                 r = prepare(&options, report, &packed);
         if (r < 0)
                 return send_failure(report);
-        send_report(json_pack("{s:s, s:s, s:o, s:o, s:o, s:I}", "type", JOB_REPORT_RESULT, "result",
-                              packed ? JOB_RESULT_DONE : JOB_RESULT_UNCHANGED, "kernel",
+        send_report(json_pack("{s:s, s:s, s:o, s:o, s:o, s:I}", "type", JOB_REPORT_RESULT,
+                              "result", packed ? JOB_RESULT_DONE : JOB_RESULT_UNCHANGED, "kernel",
                               json_text_or_null(options.kernel), "profile",
                               json_text(options.profile ?: "default"), "packed",
-                              json_texts(packed), "usec", (json_int_t) (now_monotonic_usec() - begin)));
+                              json_texts(packed), "usec",
+                              (json_int_t) (now_monotonic_usec() - begin)));
         return EXIT_STATUS_DONE;
 }
 

@@ -131,7 +131,8 @@ static int open_facts(Build *b) {
         else {
                 if (!generic && b->profile->mode_set)
                         return report_fail(b->report, FAILURE_INVALID_ARGUMENT, -EINVAL, NULL, 0,
-                                           "Mode=%s for another root needs to know its machine; give --facts, or Mode=generic",
+                                           "Mode=%s for another root needs to know its machine; "
+                                           "give --facts, or Mode=generic",
                                            mode_to_string(b->profile->mode));
                 r = facts_new_generic(&b->facts);
                 if (r >= 0)
@@ -163,7 +164,8 @@ static int open_store(Build *b) {
                 return r;
         report_done(b->report);
         report_warn(b->report, b->options->store, 0,
-                    "There can be no store here (%s): everything is packed, and the next build will take as long",
+                    "There can be no store here (%s): everything is packed, and the next build "
+                    "will take as long",
                     strerror(-r));
         return 0;
 }

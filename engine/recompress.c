@@ -94,9 +94,9 @@ static int recompress_one(Store *store, Report *report, const StoredFragment *f,
         if (r >= 0)
                 r = store_put_fragment(store, &better, packed, size);
         if (r < 0)
-                return report_fail(report, r == -ENOSPC ? FAILURE_NO_SPACE : FAILURE_BUILD_FAILED, r,
-                                   store_path(store), 0, "A fragment can't be packed harder: %s",
-                                   strerror(-r));
+                return report_fail(report, r == -ENOSPC ? FAILURE_NO_SPACE : FAILURE_BUILD_FAILED,
+                                   r, store_path(store), 0,
+                                   "A fragment can't be packed harder: %s", strerror(-r));
         return 1;
 }
 

@@ -31,7 +31,9 @@
 
 /* Flags of methods; a method takes those that make sense for it, any other is InvalidArgs. */
 enum {
-        BUS_FLAG_FORCE = 1 << 0, /* Build, BuildAll: also when nothing changed; Remove: also in use */
+        BUS_FLAG_FORCE =
+                        1
+                        << 0, /* Build, BuildAll: also when nothing changed; Remove: also in use */
         BUS_FLAG_CANCEL_ON_DISCONNECT = 1 << 1, /* Build: the job ends with its caller */
         BUS_FLAG_NO_HOOKS = 1 << 3, /* Build: the caller runs the boot loader's hooks */
         BUS_FLAG_INCLUDE_FINISHED = 1 << 4, /* ListJobs */

@@ -180,7 +180,9 @@ int decompress_file(const void *data, size_t size, size_t max, char **ret, size_
                 int (*decode)(const void *data, size_t size, size_t max, char **ret,
                               size_t *ret_size);
         } formats[] = {
-                { "\xfd" "7zXZ\0", 6, decode_xz },
+                { "\xfd"
+                  "7zXZ\0",
+                  6, decode_xz },
                 { "\x28\xb5\x2f\xfd", 4, decode_zstd },
                 { "\x1f\x8b", 2, decode_gzip },
         };

@@ -31,8 +31,8 @@ int fd_read_all(int fd, size_t max, char **ret, size_t *ret_size) {
 
         /* One byte more than the file claims, so that one read() meets the end of most files. */
         allocated = S_ISREG(st.st_mode) && st.st_size > 0 && (size_t) st.st_size <= max
-                            ? (size_t) st.st_size + 2
-                            : 4096;
+                                    ? (size_t) st.st_size + 2
+                                    : 4096;
         data = malloc(allocated);
         if (!data)
                 return -ENOMEM;
@@ -96,7 +96,8 @@ int file_replace_at(int dir_fd, const char *name, const void *data, size_t size,
         r = str_printf(&temporary, "%s.tmp-%d", name, (int) getpid());
         if (r < 0)
                 return r;
-        fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                    0600);
         if (fd < 0)
                 return -errno;
         r = fd_write_all(fd, data, size);

@@ -32,7 +32,7 @@
         })
 
 /* The next multiple of `align`, a power of two. Does not check for overflow. */
-#define ALIGN_TO(n, align) (((n) + ((align) - 1)) & ~((__typeof__(n)) (align) - 1))
+#define ALIGN_TO(n, align) (((n) + ((align) -1)) & ~((__typeof__(n)) (align) -1))
 
 /* Hands over what a variable owns and leaves the empty value behind. */
 #define TAKE_GENERIC(var, empty)                                                                  \

@@ -38,6 +38,7 @@ int strmap_replace(Strmap *map, const char *key, void *value);
 /* Forgets all but the first `n` that were put. */
 void strmap_truncate(Strmap *map, size_t n);
 
-#define STRMAP_FOREACH(e, map) for (StrmapEntry *e = (map)->entries; e < (map)->entries + (map)->n; e++)
+#define STRMAP_FOREACH(e, map)                                                                    \
+        for (StrmapEntry *e = (map)->entries; e < (map)->entries + (map)->n; e++)
 
 #define _cleanup_strmap_ _cleanup_(strmap_done)

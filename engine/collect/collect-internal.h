@@ -58,8 +58,8 @@ int collect_parents(Collector *c, Collection *out, const char *canonical);
 int collect_image_path(Collector *c, Collection *out, const char *path, char **ret);
 
 /* A library that only ld.so.cache would find gets a link where the loader looks by itself. */
-int collect_builtin_link(Collector *c, Collection *out, const char *library,
-                         const char *directory, const char *why);
+int collect_builtin_link(Collector *c, Collection *out, const char *library, const char *directory,
+                         const char *why);
 
 /* One line of [Content]. As collect_path(), of each of its alternatives. When it can't be had, nothing
  * that it brought is left. */

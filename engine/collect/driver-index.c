@@ -405,7 +405,9 @@ static int add_lines(Indexes *x, const char *name, Column column, const char *bi
 /* What is about the kernel alone is taken as it is. */
 static int add_copies(Indexes *x) {
         static const char *const names[] = {
-                "modules.builtin", "modules.builtin.alias.bin", "modules.builtin.bin",
+                "modules.builtin",
+                "modules.builtin.alias.bin",
+                "modules.builtin.bin",
                 "modules.builtin.modinfo",
         };
         int r;

@@ -195,7 +195,7 @@ static int compare_names(const void *a, const void *b) {
 
 static int read_modprobe_d(DriverRelations *relations, Source *source, Trace *trace) {
         static const char *const directories[] = {
-                "/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d",
+                "/etc/modprobe.d",     "/run/modprobe.d", "/usr/local/lib/modprobe.d",
                 "/usr/lib/modprobe.d", "/lib/modprobe.d",
         };
         char **lists[ELEMENTSOF(directories)] = {};

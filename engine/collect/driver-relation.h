@@ -27,8 +27,7 @@ typedef struct DriverRelations {
         bool soft_indexed, weak_indexed; /* the kernel has modules.softdep, modules.weakdep */
 } DriverRelations;
 
-#define DRIVER_RELATIONS_INIT                                                                     \
-        ((DriverRelations) { .by_name = STRMAP_INIT(driver_relation_free) })
+#define DRIVER_RELATIONS_INIT ((DriverRelations) { .by_name = STRMAP_INIT(driver_relation_free) })
 
 void driver_relation_free(void *relation);
 void driver_relations_done(DriverRelations *relations);
@@ -38,7 +37,8 @@ int driver_relations_read(DriverRelations *relations, Source *source, Trace *tra
                           const Kernel *kernel);
 
 /* Adds what a "softdep" or "weakdep" line says behind the driver's name. Also what .modinfo has. */
-int driver_relations_add(DriverRelations *relations, const char *name, const char *value, bool weak);
+int driver_relations_add(DriverRelations *relations, const char *name, const char *value,
+                         bool weak);
 /* Parses lines as modprobe.d(5) has them; what is of no interest here is passed over. */
 int driver_relations_parse(DriverRelations *relations, const char *text);
 

@@ -153,8 +153,9 @@ static int read_dep(DriverTable *table, Source *source, Trace *trace, Report *re
                 return report_oom(report);
         r = source_read(source, trace, path, &table->text, NULL);
         if (r == -EACCES)
-                return report_fail(report, FAILURE_NOT_PERMITTED, r, path, 0,
-                                   "The kernel's index may not be read by this user; build as root");
+                return report_fail(
+                                report, FAILURE_NOT_PERMITTED, r, path, 0,
+                                "The kernel's index may not be read by this user; build as root");
         if (r < 0)
                 return report_fail(report, FAILURE_KERNEL_INCOMPLETE, r, path, 0,
                                    "The kernel's index can't be read; run 'depmod -a %s'",
@@ -310,7 +311,7 @@ static int sort_paths(DriverTable *table, Source *source, Trace *trace, const Ke
 static int trace_indexes(Source *source, Trace *trace, Report *report, const Kernel *kernel) {
         static const char *const names[] = {
                 "modules.alias.bin", "modules.builtin.alias.bin", "modules.builtin.bin",
-                "modules.dep.bin", "modules.symbols.bin",
+                "modules.dep.bin",   "modules.symbols.bin",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
@@ -458,8 +459,9 @@ int driver_table_match_name(const DriverTable *table, const char *pattern, Drive
         if (!glob_has_wildcard(normalized)) {
                 driver = strmap_get(&table->by_name, normalized);
                 builtin = driver ? NULL : strmap_get(&table->builtins, normalized);
-                return driver ? list_add(list, driver) :
-                       builtin ? list_add_builtin(list, builtin) : 0;
+                return driver    ? list_add(list, driver)
+                       : builtin ? list_add_builtin(list, builtin)
+                                 : 0;
         }
         for (size_t i = 0; i < table->n && r >= 0; i++)
                 if (glob_match(normalized, table->drivers[i].name))

@@ -140,7 +140,8 @@ static int find_present(Drivers *drivers) {
                         return r;
                 for (size_t i = 0; i < list.n; i++) {
                         Driver *driver = list.drivers[i];
-                        const DriverRelation *relation = driver_relations_get(relations, driver->name);
+                        const DriverRelation *relation =
+                                        driver_relations_get(relations, driver->name);
 
                         if (!relation || !relation->blacklisted)
                                 driver->present = true;
@@ -153,9 +154,9 @@ static int find_present(Drivers *drivers) {
 /* The driver's path in the image. NULL without memory. */
 static const char *entry_path(const Drivers *drivers, Driver *driver) {
         if (!driver->entry_path)
-                driver->entry_path = *driver->path == '/'
-                                             ? strdup(driver->path)
-                                             : path_join(drivers->kernel->directory, driver->path);
+                driver->entry_path = *driver->path == '/' ? strdup(driver->path)
+                                                          : path_join(drivers->kernel->directory,
+                                                                      driver->path);
         return driver->entry_path;
 }
 
@@ -227,10 +228,11 @@ static int file_failure(const Drivers *drivers, const char *path, int error) {
         if (error == -ENOMEM)
                 return report_oom(drivers->report);
         if (error == -ENOENT || error == -ENOTDIR)
-                return report_fail(drivers->report, FAILURE_KERNEL_INCOMPLETE, error, path, 0,
-                                   "The kernel's modules.dep names this driver, but it is missing; "
-                                   "install it or run 'depmod -a %s'",
-                                   drivers->kernel->version);
+                return report_fail(
+                                drivers->report, FAILURE_KERNEL_INCOMPLETE, error, path, 0,
+                                "The kernel's modules.dep names this driver, but it is missing; "
+                                "install it or run 'depmod -a %s'",
+                                drivers->kernel->version);
         if (error == -EACCES)
                 return report_fail(drivers->report, FAILURE_NOT_PERMITTED, error, path, 0,
                                    "The driver may not be read by this user; build as root");
@@ -247,9 +249,9 @@ static int read_picks(Collection *c) {
 
         for (size_t i = c->n_read; i < c->n; i++) {
                 Driver *driver = c->picks[i].driver;
-                _cleanup_free_ char *path = path_join(*driver->file == '/'
-                                                              ? "/" : drivers->kernel->directory,
-                                                      driver->file);
+                _cleanup_free_ char *path =
+                                path_join(*driver->file == '/' ? "/" : drivers->kernel->directory,
+                                          driver->file);
 
                 r = path ? kernel_files_get(&drivers->files, drivers->source, c->trace, path, true,
                                             NULL, &driver->content)
@@ -310,7 +312,8 @@ static int want_firmware(Drivers *drivers, Firmware *firmware, Driver *driver) {
         driver->warned = true;
         report_warn(drivers->report, entry_path(drivers, driver), 0,
                     "This machine's hardware uses the driver %s, but none of its firmware is "
-                    "installed: %s%s", driver->name, driver->content->firmware[0],
+                    "installed: %s%s",
+                    driver->name, driver->content->firmware[0],
                     driver->content->firmware[1] ? " and others" : "");
         return 0;
 }
@@ -458,8 +461,9 @@ int drivers_collect(Drivers *drivers, Trace *trace, const DriverRule *rule, cons
                         return report_oom(drivers->report);
         }
         if (list.n + list.n_builtins == 0)
-                return rule->optional || rule->type == DRIVER_RULE_MATCH ? 0
-                                                                         : rule_failure(drivers, rule);
+                return rule->optional || rule->type == DRIVER_RULE_MATCH
+                                       ? 0
+                                       : rule_failure(drivers, rule);
         if (rule->type == DRIVER_RULE_MATCH) {
                 r = keep_present(drivers, &list);
                 if (r < 0)

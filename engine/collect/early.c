@@ -132,8 +132,10 @@ static int add_tables(Collector *c, Collection *out, const Profile *profile) {
         if (!profile->acpi_tables)
                 return 0;
         if (kernel_option(c->kernel, "ACPI_TABLE_UPGRADE") == KERNEL_OPTION_NO)
-                return report_fail(c->report, FAILURE_CONFIG_INVALID, -EOPNOTSUPP, profile->path, 0,
-                                   "AcpiTables= is set, but kernel %s was built without CONFIG_ACPI_TABLE_UPGRADE",
+                return report_fail(c->report, FAILURE_CONFIG_INVALID, -EOPNOTSUPP, profile->path,
+                                   0,
+                                   "AcpiTables= is set, but kernel %s was built without "
+                                   "CONFIG_ACPI_TABLE_UPGRADE",
                                    c->kernel->version);
         pattern = path_join(profile->acpi_tables, "*.aml");
         if (!pattern)

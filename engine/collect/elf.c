@@ -259,8 +259,8 @@ static int string_at(const View *v, uint64_t offset, uint64_t limit, size_t max,
 
 /* Where the byte at `address` of the loaded image is in the file, and how much of its segment
  * follows. */
-static int address_to_offset(const View *v, const Table *segments, uint64_t address,
-                             uint64_t *ret, uint64_t *ret_left) {
+static int address_to_offset(const View *v, const Table *segments, uint64_t address, uint64_t *ret,
+                             uint64_t *ret_left) {
         for (uint64_t i = 0; i < segments->n; i++) {
                 Segment s = segment_at(v, segments, i);
 

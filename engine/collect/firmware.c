@@ -87,7 +87,9 @@ static int add_links(Firmware *firmware, const SourceLinks *links, const char *w
 int firmware_init(Firmware *firmware, Source *source, Trace *trace, KernelFiles *files,
                   const char *version, const char *why) {
         static const char *const formats[] = {
-                "/lib/firmware/updates/%s", "/lib/firmware/updates", "/lib/firmware/%s",
+                "/lib/firmware/updates/%s",
+                "/lib/firmware/updates",
+                "/lib/firmware/%s",
                 "/lib/firmware",
         };
         int r = 0;

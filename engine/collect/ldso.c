@@ -359,8 +359,9 @@ static int try_place(Ldso *ldso, const Asker *asker, Answer *answer, const LdsoP
 
 /* The libraries that musl's loader is itself, by whatever name it is asked for them. */
 static bool is_musl_itself(const char *name) {
-        static const char *const parts[] = { "c.", "pthread.", "rt.", "m.", "dl.", "util.",
-                                             "xnet." };
+        static const char *const parts[] = {
+                "c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."
+        };
         const char *rest = startswith(name, "lib");
 
         for (size_t i = 0; rest && i < ELEMENTSOF(parts); i++)
@@ -400,7 +401,8 @@ static int find_glob(Ldso *ldso, const Asker *asker, Answer *answer, const char 
         for (size_t i = 0; i < asker->n_row; i++) {
                 const LdsoDirectory *d;
 
-                r = ldso_directories_get(&ldso->directories, answer->trace, asker->row[i].path, &d);
+                r = ldso_directories_get(&ldso->directories, answer->trace, asker->row[i].path,
+                                         &d);
                 if (r >= 0)
                         r = ldso_directory_match(d, ldso->source, answer->trace, pattern, &names);
                 if (r < 0)

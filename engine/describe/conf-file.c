@@ -22,7 +22,8 @@
 #include "path-util.h"
 #include "string-util.h"
 
-const char *const conf_directories[] = { "/etc/initrdd", "/run/initrdd", "/usr/lib/initrdd", NULL };
+const char *const conf_directories[] = { "/etc/initrdd", "/run/initrdd", "/usr/lib/initrdd",
+                                         NULL };
 
 typedef struct Parser {
         Report *report;
@@ -36,7 +37,7 @@ typedef struct Parser {
 
         char *text; /* the logical line so far */
         size_t length, allocated;
-        unsigned line;   /* where it began; 0: none has begun */
+        unsigned line; /* where it began; 0: none has begun */
         const char *bad; /* why it can't be used, or NULL */
 } Parser;
 

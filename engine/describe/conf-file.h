@@ -46,7 +46,8 @@ int conf_find(Source *source, Trace *trace, const char *name, char **ret_path, b
 
 /* The names that end in `suffix` in the directory `directory` ("modules.d") of all three, sorted,
  * each once, masked ones included. The caller frees. */
-int conf_list(Source *source, Trace *trace, const char *directory, const char *suffix, char ***ret);
+int conf_list(Source *source, Trace *trace, const char *directory, const char *suffix,
+              char ***ret);
 
 /* The main file of `name`, where there is one, and then its drop-ins: every path to read, in order.
  * `ret_main` (may be NULL) is whether the first is the main file, `ret_masked` (may be NULL) whether

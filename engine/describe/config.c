@@ -130,8 +130,8 @@ static int load_profile(Source *source, Trace *trace, Report *report, const Prof
         if (!found && !streq(name, "default"))
                 return 0;
         if (!conf_name_is_valid(name)) {
-                report_warn(report, paths[0], 0, "\"%s\" can't name a profile, the file is ignored",
-                            name);
+                report_warn(report, paths[0], 0,
+                            "\"%s\" can't name a profile, the file is ignored", name);
                 return 0;
         }
         if (found) {

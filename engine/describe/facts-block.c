@@ -24,8 +24,8 @@ static int tag_lvm(Host *h, const char *uuid, const char *name) {
         static const struct {
                 const char *ending, *tag;
         } endings[] = {
-                { "-tpool", "lvm-thin" },  { "-tdata", "lvm-thin" },    { "-tmeta", "lvm-thin" },
-                { "-cdata", "lvm-cache" }, { "-cmeta", "lvm-cache" },   { "-cvol", "lvm-cache" },
+                { "-tpool", "lvm-thin" },   { "-tdata", "lvm-thin" },    { "-tmeta", "lvm-thin" },
+                { "-cdata", "lvm-cache" },  { "-cmeta", "lvm-cache" },   { "-cvol", "lvm-cache" },
                 { "-cow", "lvm-snapshot" }, { "-real", "lvm-snapshot" }, { "-vdata", "lvm-vdo" },
         };
         int r;

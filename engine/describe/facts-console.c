@@ -65,7 +65,8 @@ static int check_cached_keymap(const Host *h) {
         report_warn(h->report, "/etc/default/keyboard", 0,
                     "The keyboard layout %s is configured, but console-setup has not prepared it "
                     "for the boot: passphrases are typed as on a US keyboard; run 'setupcon "
-                    "--save-only' and build again", layout);
+                    "--save-only' and build again",
+                    layout);
         return 0;
 }
 
@@ -74,14 +75,19 @@ static int find_keymap(Host *h) {
                 const char *tag, *conf;
                 const char *keys[3], *programs[4];
         } kinds[] = {
-                { "keymap:console-setup", "/etc/default/keyboard",
-                  { "XKBLAYOUT", NULL }, { "/usr/bin/setupcon", "/bin/setupcon", NULL } },
-                { "keymap:vconsole", "/etc/vconsole.conf",
+                { "keymap:console-setup",
+                  "/etc/default/keyboard",
+                  { "XKBLAYOUT", NULL },
+                  { "/usr/bin/setupcon", "/bin/setupcon", NULL } },
+                { "keymap:vconsole",
+                  "/etc/vconsole.conf",
                   { "KEYMAP", "FONT", NULL },
                   { "/usr/lib/systemd/systemd-vconsole-setup",
                     "/lib/systemd/systemd-vconsole-setup", NULL } },
-                { "keymap:loadkeys", "/etc/vconsole.conf",
-                  { "KEYMAP", "FONT", NULL }, { "/usr/bin/loadkeys", "/bin/loadkeys", NULL } },
+                { "keymap:loadkeys",
+                  "/etc/vconsole.conf",
+                  { "KEYMAP", "FONT", NULL },
+                  { "/usr/bin/loadkeys", "/bin/loadkeys", NULL } },
         };
         bool found = false;
 

@@ -242,8 +242,10 @@ static int add_unlisted(Host *h, const char *name, const char *uuid, const char 
                 return r;
         if (r > 0)
                 report_warn(h->report, CRYPTTAB, 0,
-                            "%s is not in it, and its LUKS header is not on the device: only a line "
-                            "here can say where it is", name);
+                            "%s is not in it, and its LUKS header is not on the device: only a "
+                            "line "
+                            "here can say where it is",
+                            name);
         snprintf(device, sizeof(device), "UUID=%s", luks);
         return add_crypt(h, name, device, NULL, NULL);
 }
@@ -343,8 +345,8 @@ static int tag_cmdline(Host *h) {
         return 0;
 }
 
-int host_tag_crypt(Host *h, const char *name, const char *uuid, const char *block,
-                   char ***devices, unsigned depth) {
+int host_tag_crypt(Host *h, const char *name, const char *uuid, const char *block, char ***devices,
+                   unsigned depth) {
         const CryptEntry *e = host_crypt_entry(h, name);
         int r;
 

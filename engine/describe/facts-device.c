@@ -117,11 +117,8 @@ int block_from_node(const Host *h, const char *node, char **ret) {
 static const struct {
         const char *prefix, *directory;
 } spec_kinds[] = {
-        { "UUID=", "by-uuid" },
-        { "LABEL=", "by-label" },
-        { "PARTUUID=", "by-partuuid" },
-        { "PARTLABEL=", "by-partlabel" },
-        { "ID=", "by-id" },
+        { "UUID=", "by-uuid" },           { "LABEL=", "by-label" }, { "PARTUUID=", "by-partuuid" },
+        { "PARTLABEL=", "by-partlabel" }, { "ID=", "by-id" },
 };
 
 bool block_spec_is_device(const char *spec) {

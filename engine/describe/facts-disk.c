@@ -56,9 +56,11 @@ static int tag_ancestor(Host *h, const char *directory, unsigned *seen) {
         static const struct {
                 const char *subsystem, *transport;
         } buses[] = {
-                { "nvme", "nvme" },   { "nvme-subsystem", "nvme" }, { "virtio", "virtio" },
-                { "mmc", "mmc" },     { "mmc_host", "mmc" },        { "vmbus", "hyperv" },
-                { "xen", "xen" },     { "usb", "usb" },             { "nd", "nvdimm" },
+                { "nvme", "nvme" },     { "nvme-subsystem", "nvme" },
+                { "virtio", "virtio" }, { "mmc", "mmc" },
+                { "mmc_host", "mmc" },  { "vmbus", "hyperv" },
+                { "xen", "xen" },       { "usb", "usb" },
+                { "nd", "nvdimm" },
         };
         _cleanup_free_ char *subsystem = NULL, *driver = NULL;
         const char *name = path_basename(directory);

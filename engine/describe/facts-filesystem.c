@@ -24,8 +24,8 @@
 
 bool filesystem_is_network(const char *type) {
         static const char *const types[] = {
-                "nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "ocfs2", "gfs2", "fuse.sshfs",
-                "fuse.glusterfs", NULL,
+                "nfs",   "nfs4", "cifs",       "smb3",           "ceph", "afs",
+                "ocfs2", "gfs2", "fuse.sshfs", "fuse.glusterfs", NULL,
         };
 
         return strv_contains((char *const *) types, type);
@@ -72,7 +72,7 @@ static int walk_btrfs(Host *h, const char *name, char ***devices, unsigned depth
 }
 
 int filesystem_walk_source(Host *h, const char *source, const char *type, char ***devices,
-                       unsigned depth) {
+                           unsigned depth) {
         _cleanup_strv_free_ char **specs = NULL;
         int r;
 

@@ -39,8 +39,8 @@ static void closedirp(DIR **d) {
 
 static bool is_barren(const char *name, unsigned depth, bool in_system, bool in_virtual) {
         static const char *const names[] = {
-                "power", "queue", "queues", "mq", "statistics", "trace", "holders", "slaves",
-                "integrity", "msi_irqs", "msi_bus", "link", NULL,
+                "power",  "queue",     "queues",   "mq",      "statistics", "trace", "holders",
+                "slaves", "integrity", "msi_irqs", "msi_bus", "link",       NULL,
         };
 
         /* system/cpu has a modalias, its processors don't. */
@@ -53,8 +53,8 @@ static bool is_barren(const char *name, unsigned depth, bool in_system, bool in_
 }
 
 static int read_modalias(int dir_fd, Strmap *aliases) {
-        _cleanup_close_ int fd = openat(dir_fd, "modalias",
-                                        O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        _cleanup_close_ int fd =
+                        openat(dir_fd, "modalias", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         char text[4096], *alias;
         ssize_t n;
         int r;
@@ -203,11 +203,11 @@ static const char *arch_of_machine(const char *machine) {
         static const struct {
                 const char *prefix, *arch;
         } arches[] = {
-                { "x86_64", "x86" },   { "aarch64", "arm64" }, { "arm", "arm" },
-                { "riscv", "riscv" },  { "ppc", "powerpc" },   { "s390", "s390" },
-                { "loongarch", "loongarch" }, { "mips", "mips" }, { "sparc", "sparc" },
-                { "alpha", "alpha" },  { "ia64", "ia64" },     { "parisc", "parisc" },
-                { "m68k", "m68k" },    { "sh", "sh" },
+                { "x86_64", "x86" },          { "aarch64", "arm64" }, { "arm", "arm" },
+                { "riscv", "riscv" },         { "ppc", "powerpc" },   { "s390", "s390" },
+                { "loongarch", "loongarch" }, { "mips", "mips" },     { "sparc", "sparc" },
+                { "alpha", "alpha" },         { "ia64", "ia64" },     { "parisc", "parisc" },
+                { "m68k", "m68k" },           { "sh", "sh" },
         };
 
         if (machine[0] == 'i' && isdigit((unsigned char) machine[1]) && endswith(machine, "86"))

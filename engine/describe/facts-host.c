@@ -122,7 +122,8 @@ int host_tag(Host *h, const char *format, ...) {
                 if (!isalnum((unsigned char) *p) && !strchr(":._+-", *p)) {
                         report_warn(h->report, NULL, 0,
                                     "\"%s\" was found on this machine, no module can have such a "
-                                    "tag", tag);
+                                    "tag",
+                                    tag);
                         return 0;
                 }
         return strv_extend_unique(&h->facts->tags, tag);

@@ -97,8 +97,8 @@ const CryptEntry *host_crypt_entry(const Host *h, const char *name);
 /* What an encrypted layer of that name needs beside its driver: its line of crypttab, ciphers,
  * tokens, network, key devices. `uuid` is that of the mapping and `block` its kernel name, or
  * both are NULL: nothing is mapped now. */
-int host_tag_crypt(Host *h, const char *name, const char *uuid, const char *block,
-                   char ***devices, unsigned depth);
+int host_tag_crypt(Host *h, const char *name, const char *uuid, const char *block, char ***devices,
+                   unsigned depth);
 /* The entries that are marked for the initrd, whatever lies on them. */
 int host_find_attached(Host *h);
 /* Whether the line says that it is for the initrd: x-initrd.attach, Debian's `initramfs`. */

@@ -223,8 +223,9 @@ static int read_mounts(const Reader *reader, json_t *o, Facts *facts) {
                     (r = read_strv(reader, item, "devices", false, &m->devices)) < 0)
                         return r;
                 if (!m->where || !m->what || !m->type)
-                        return wrong_type(reader, "mounts", "a list of objects with \"where\", "
-                                                            "\"what\" and \"type\"");
+                        return wrong_type(reader, "mounts",
+                                          "a list of objects with \"where\", "
+                                          "\"what\" and \"type\"");
                 warn_unknown(reader, item, known);
         }
         return 0;
@@ -261,16 +262,17 @@ static int read_crypt(const Reader *reader, json_t *o, Facts *facts) {
                         return r;
                 if (!c->name || !c->device || !is_field(c->name) || !is_field(c->device) ||
                     !is_field(c->key) || !is_field(c->options))
-                        return wrong_type(reader, "crypt", "a list of objects with \"name\" and "
-                                                           "\"device\", without white space");
+                        return wrong_type(reader, "crypt",
+                                          "a list of objects with \"name\" and "
+                                          "\"device\", without white space");
                 warn_unknown(reader, item, known);
         }
         return 0;
 }
 
 static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
-        static const char *const known[] = { "crypt",  "generic", "machine", "microcode",
-                                             "modaliases", "mounts", "tags", NULL };
+        static const char *const known[] = { "crypt",      "generic", "machine", "microcode",
+                                             "modaliases", "mounts",  "tags",    NULL };
         json_t *generic = json_object_get(o, "generic");
         int r;
 
@@ -278,7 +280,8 @@ static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
                 return wrong_type(reader, "generic", "true or false");
         facts->generic = json_is_true(generic);
         if (!facts->generic && !json_object_get(o, "tags"))
-                return report_fail(reader->report, FAILURE_CONFIG_INVALID, -EINVAL, reader->path, 0,
+                return report_fail(reader->report, FAILURE_CONFIG_INVALID, -EINVAL, reader->path,
+                                   0,
                                    "\"tags\" is missing, this is not what \"initrdctl facts "
                                    "--json\" writes");
         if ((r = read_strv(reader, o, "tags", true, &facts->tags)) < 0 ||

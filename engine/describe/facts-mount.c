@@ -73,7 +73,8 @@ static int walk_fstab(Host *h, struct libmnt_fs *fs, char **ret_type, char ***de
         r = filesystem_tag(h, known);
         if (r < 0)
                 return r;
-        r = filesystem_is_network(known) ? 1 : filesystem_walk_source(h, source, known, devices, 0);
+        r = filesystem_is_network(known) ? 1
+                                         : filesystem_walk_source(h, source, known, devices, 0);
         if (r >= 0)
                 *ret_type = TAKE_PTR(known);
         return r;
@@ -160,7 +161,8 @@ static int add_usr(Host *h, struct libmnt_fs *root) {
         if (r < 0 && r != -ENOMEM)
                 return report_fail(h->report, FAILURE_INCOMPLETE, r, "/usr", 0,
                                    "Can't find out what /usr is stored on (%s); take a generic "
-                                   "image (Mode=generic)", strerror(-r));
+                                   "image (Mode=generic)",
+                                   strerror(-r));
         return r;
 }
 
@@ -183,7 +185,8 @@ static int add_hidden_root(Host *h, struct libmnt_fs *line) {
         if (r < 0 || (r = block_walk(h, name, &devices, 0)) < 0)
                 return r == -ENOMEM ? r : 0;
         if ((r = block_content(h, name, &type, &uuid)) < 0 ||
-            (r = block_describe(h, name, &what)) < 0 || (type && (r = filesystem_tag(h, type)) < 0))
+            (r = block_describe(h, name, &what)) < 0 ||
+            (type && (r = filesystem_tag(h, type)) < 0))
                 return r;
         r = host_add_mount(h, "/", what, type ? type : "auto", NULL, TAKE_PTR(devices));
         return r < 0 ? r : 1;

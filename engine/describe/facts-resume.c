@@ -88,8 +88,8 @@ static int resume_from(Host *h, const char *spec, const char *path) {
                 r = block_walk(h, name, &devices, 0);
         if (r < 0 && r != -ENOMEM) {
                 strv_free(devices);
-                report_warn(h->report, path, 0,
-                            "%s is to be resumed from and can't be found: %s", spec, strerror(-r));
+                report_warn(h->report, path, 0, "%s is to be resumed from and can't be found: %s",
+                            spec, strerror(-r));
                 return 0;
         }
         if (r < 0) {
@@ -131,8 +131,8 @@ static struct libmnt_fs *fstab_line(const Host *h, const char *name) {
                 _cleanup_free_ char *other = NULL;
                 const char *source = libmount.fs_get_source(fs);
 
-                if (libmount.fs_is_swaparea(fs) && source && block_from_spec(h, source, &other) >= 0 &&
-                    streq(other, name))
+                if (libmount.fs_is_swaparea(fs) && source &&
+                    block_from_spec(h, source, &other) >= 0 && streq(other, name))
                         found = fs;
         }
         libmount.free_iter(iter);
@@ -184,7 +184,8 @@ static int find_active(Host *h, char **ret_name, const char **ret_file) {
         if (!iter)
                 return -ENOMEM;
         while (r >= 0 && libmount.table_next_fs(h->swaps, iter, &fs) == 0) {
-                const char *source = libmount.fs_get_source(fs), *type = libmount.fs_get_swaptype(fs);
+                const char *source = libmount.fs_get_source(fs),
+                           *type = libmount.fs_get_swaptype(fs);
                 _cleanup_free_ char *name = NULL;
 
                 if (!source || libmount.fs_get_size(fs) <= size)
@@ -230,8 +231,8 @@ int host_find_resume(Host *h) {
                 r = add_file(h, file);
         if (r < 0 && r != -ENOMEM) {
                 report_warn(h->report, "/proc/swaps", 0,
-                            "Can't find out what the swap %s is stored on: %s",
-                            name ? name : file, strerror(-r));
+                            "Can't find out what the swap %s is stored on: %s", name ? name : file,
+                            strerror(-r));
                 return 0;
         }
         return r;

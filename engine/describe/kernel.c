@@ -181,7 +181,8 @@ int kernel_open(Source *source, Trace *trace, Report *report, const char *versio
         if (r < 0)
                 return report_fail(report, FAILURE_KERNEL_INCOMPLETE, r, dep, 0,
                                    "The index of the drivers of kernel %s can't be read (%s); run "
-                                   "\"depmod -a %s\"", version, strerror(-r), version);
+                                   "\"depmod -a %s\"",
+                                   version, strerror(-r), version);
         if (find_config(source, trace, k) < 0 ||
             kernel_find_image(source, trace, k->directory, version, &k->image) < 0)
                 return report_oom(report);
@@ -235,8 +236,8 @@ static int choose_version(Source *tree, Report *report, const char *directory, c
         if (!chosen || !strv_contains(versions, chosen))
                 return report_fail(report, FAILURE_NO_SUCH_KERNEL, -ENOENT, directory, 0,
                                    "There is no kernel%s%s, neither modules.order here nor "
-                                   "lib/modules/VERSION below it", version ? " " : "",
-                                   version ? version : "");
+                                   "lib/modules/VERSION below it",
+                                   version ? " " : "", version ? version : "");
         *ret = strdup(chosen);
         return *ret ? 0 : report_oom(report);
 }

@@ -47,7 +47,12 @@ const char *kernel_state_to_string(KernelState state); /* "ready"… */
  * kernel that is ready; static. */
 int kernel_state(Source *source, const char *version, KernelState *ret, const char **ret_reason);
 
-typedef enum KernelOption { KERNEL_OPTION_UNKNOWN, KERNEL_OPTION_NO, KERNEL_OPTION_MODULE, KERNEL_OPTION_YES } KernelOption;
+typedef enum KernelOption {
+        KERNEL_OPTION_UNKNOWN,
+        KERNEL_OPTION_NO,
+        KERNEL_OPTION_MODULE,
+        KERNEL_OPTION_YES
+} KernelOption;
 /* `option` without CONFIG_. UNKNOWN where the configuration isn't to be had. */
 KernelOption kernel_option(const Kernel *kernel, const char *option);
 

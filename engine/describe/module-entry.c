@@ -65,8 +65,9 @@ static const char *binary_complaint(const char *name) {
 }
 
 static const char *plain_complaint(const char *name) {
-        return has_wildcard(name) || strchr(name, '/') ? "it takes names, without slash or wildcard"
-                                                       : NULL;
+        return has_wildcard(name) || strchr(name, '/')
+                               ? "it takes names, without slash or wildcard"
+                               : NULL;
 }
 
 /* And something before it. */

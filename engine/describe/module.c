@@ -201,7 +201,7 @@ static int set_requires(const ModuleLine *l) {
                 memset(grown + n, 0, (now - n) * sizeof(ModuleOrigin));
         }
         for (size_t i = n; i < now; i++) {
-                m->requires_from[i] = (ModuleOrigin){ strdup(l->path), l->line };
+                m->requires_from[i] = (ModuleOrigin) { strdup(l->path), l->line };
                 if (!m->requires_from[i].path)
                         return report_oom(l->report);
         }

@@ -22,14 +22,14 @@ typedef enum Claim {
         CLAIM_WANTED,
         CLAIM_GENERIC,
         CLAIM_NEEDED, /* always, or by a fact */
-        CLAIM_NAMED,  /* by the profile */
+        CLAIM_NAMED, /* by the profile */
 } Claim;
 
 typedef enum Out {
         OUT_NO,
-        OUT_LEFT,     /* -NAME in the profile */
+        OUT_LEFT, /* -NAME in the profile */
         OUT_CONFLICT, /* with `rival` */
-        OUT_DROPPED,  /* requires what is out, and nobody insists */
+        OUT_DROPPED, /* requires what is out, and nobody insists */
 } Out;
 
 typedef struct Candidate {
@@ -319,7 +319,7 @@ static int search_order(const Search *s, Plan *plan) {
                         return fail_cycle(s);
 
                 c->in = false;
-                *item = (PlanItem){
+                *item = (PlanItem) {
                         .module = c->module,
                         .reason = c->reason,
                         .detail = c->detail ? strdup(c->detail) : NULL,

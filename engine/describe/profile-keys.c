@@ -52,12 +52,12 @@ static int name_index(const char *const *names, int n, const char *s) {
         return -EINVAL;
 }
 
-#define DEFINE_NAMES(type, prefix, names)                                                          \
-        const char *prefix##_to_string(type v) {                                                   \
-                return v >= 0 && (size_t) v < ELEMENTSOF(names) ? names[v] : NULL;                 \
-        }                                                                                          \
-        type prefix##_from_string(const char *s) {                                                 \
-                return (type) name_index(names, (int) ELEMENTSOF(names), s);                       \
+#define DEFINE_NAMES(type, prefix, names)                                                         \
+        const char *prefix##_to_string(type v) {                                                  \
+                return v >= 0 && (size_t) v < ELEMENTSOF(names) ? names[v] : NULL;                \
+        }                                                                                         \
+        type prefix##_from_string(const char *s) {                                                \
+                return (type) name_index(names, (int) ELEMENTSOF(names), s);                      \
         }
 DEFINE_NAMES(Mode, mode, modes)
 DEFINE_NAMES(Emergency, emergency, emergencies)
@@ -226,7 +226,8 @@ static int set_emergency_password(Profile *p, const Setting *s) {
                 return complain(s, ": it takes a hash, as \"openssl passwd -6\" prints it");
         for (const char *c = s->value; *c; c++)
                 if (!isgraph((unsigned char) *c))
-                        return complain(s, ": it takes a hash, as \"openssl passwd -6\" prints it");
+                        return complain(s,
+                                        ": it takes a hash, as \"openssl passwd -6\" prints it");
         return replace_string(&p->emergency_password, strdup(s->value), s);
 }
 
@@ -378,7 +379,7 @@ static int add_include(Profile *p, const Setting *s, const char *word) {
         path_simplify(source);
         path_simplify(destination);
         p->includes = grown;
-        p->includes[p->n_includes++] = (Include){
+        p->includes[p->n_includes++] = (Include) {
                 .source = TAKE_PTR(source),
                 .destination = TAKE_PTR(destination),
                 .path = TAKE_PTR(path),
@@ -456,7 +457,7 @@ static int assign(Profile *p, ProfileKey key, const Setting *s) {
                         return report_oom(s->report);
         }
         free(o->path);
-        *o = (ProfileOrigin){ .path = path, .line = path ? s->line : 0 };
+        *o = (ProfileOrigin) { .path = path, .line = path ? s->line : 0 };
         return 0;
 }
 

@@ -184,7 +184,8 @@ int profile_settle(Profile *profile, Report *report) {
         if (!profile->mode_set)
                 profile->mode = streq(profile->name, "default") ? MODE_HOST : MODE_GENERIC;
         if (!profile->microcode_set)
-                profile->microcode = profile->mode == MODE_GENERIC ? MICROCODE_ALL : MICROCODE_HOST;
+                profile->microcode =
+                                profile->mode == MODE_GENERIC ? MICROCODE_ALL : MICROCODE_HOST;
 
         r = settle_level(profile, report, PROFILE_LEVEL, &profile->level, &profile->level_set,
                          levels[profile->compression].level);
@@ -234,7 +235,7 @@ int profile_set(Profile *profile, Report *report, const char *key, const char *v
 
         if (str_printf(&setting, "%s=%s", key, value) < 0)
                 return report_oom(report);
-        return profile_apply(profile, report, (char *const[]){ setting, NULL });
+        return profile_apply(profile, report, (char *const[]) { setting, NULL });
 }
 
 bool profile_has_kernel(const Profile *profile, const char *version) {

@@ -196,8 +196,8 @@ static const char *other_name(const Extraction *x, const TreeNode *node) {
         if (first && first->file == node->file)
                 return first->path;
         TREE_FOREACH(other, x->tree)
-        if (other != node && other->file == node->file && other->n_made > 0)
-                return other->path;
+                if (other != node && other->file == node->file && other->n_made > 0)
+                        return other->path;
         return NULL;
 }
 

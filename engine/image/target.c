@@ -67,13 +67,16 @@ static int open_directory(const char *root, const char *directory) {
 static int fail_directory(Report *report, const char *directory, int error) {
         if (error == -EACCES || error == -EPERM)
                 return report_fail(report, FAILURE_NOT_PERMITTED, error, directory, 0,
-                                   "The directory may not be written by this user; build as root, or name another place with --output");
+                                   "The directory may not be written by this user; build as root, "
+                                   "or name another place with --output");
         if (error == -EROFS)
                 return report_fail(report, FAILURE_READ_ONLY_BOOT, error, directory, 0,
-                                   "The directory is on a read-only file system; remount it writable, or name another place with --output");
+                                   "The directory is on a read-only file system; remount it "
+                                   "writable, or name another place with --output");
         if (error == -ENOENT || error == -ENOTDIR)
                 return report_fail(report, FAILURE_BUILD_FAILED, error, directory, 0,
-                                   "There is no such directory for the image; make or mount it, or name another place with --output");
+                                   "There is no such directory for the image; make or mount it, "
+                                   "or name another place with --output");
         return report_fail(report, FAILURE_BUILD_FAILED, error, directory, 0,
                            "The directory for the image can't be used: %s", strerror(-error));
 }
@@ -108,7 +111,8 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
                 return fail_directory(report, t->directory, t->dir_fd);
         if (fstatat(t->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISDIR(st.st_mode))
                 return report_fail(report, FAILURE_BUILD_FAILED, -EISDIR, path, 0,
-                                   "There is a directory where the image should go; name another place with --output");
+                                   "There is a directory where the image should go; name another "
+                                   "place with --output");
         if (flock(t->dir_fd, LOCK_EX | LOCK_NB) < 0) {
                 t->waited = true;
                 while (flock(t->dir_fd, LOCK_EX) < 0)
@@ -260,12 +264,14 @@ int target_begin(Target *t, Report *report, uint64_t size) {
                 available = free_bytes(t);
         }
         if (available < needed)
-                return report_fail(report, FAILURE_NO_SPACE, -ENOSPC, t->path, 0,
-                                   "The image needs %.1f MB and %s has %.1f MB free; remove kernels that are not used, or make the image smaller with Mode=host",
-                                   (double) needed / 1e6, t->directory, (double) available / 1e6);
+                return report_fail(
+                                report, FAILURE_NO_SPACE, -ENOSPC, t->path, 0,
+                                "The image needs %.1f MB and %s has %.1f MB free; remove kernels "
+                                "that are not used, or make the image smaller with Mode=host",
+                                (double) needed / 1e6, t->directory, (double) available / 1e6);
 
-        t->fd = openat(t->dir_fd, t->new_name,
-                       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        t->fd = openat(t->dir_fd, t->new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                       0600);
         if (t->fd < 0)
                 return fail_directory(report, t->directory, -errno);
         t->begun = true;
@@ -279,7 +285,8 @@ int target_fd(const Target *t) {
 int target_write_failed(Target *t, Report *report, int error) {
         if (error == -ENOSPC || error == -EDQUOT)
                 return report_fail(report, FAILURE_NO_SPACE, error, t->path, 0,
-                                   "The file system became full while the image was written; the old image is untouched");
+                                   "The file system became full while the image was written; the "
+                                   "old image is untouched");
         return report_fail(report, FAILURE_BUILD_FAILED, error, t->path, 0,
                            "The image can't be written: %s; the old one is untouched",
                            strerror(-error));
@@ -305,7 +312,8 @@ static int read_back(Target *t, Report *report, uint64_t size, const TargetMark 
                 if (pread(t->fd, magic, sizeof(magic), (off_t) marks[i].offset) != sizeof(magic) ||
                     memcmp(magic, marks[i].magic, sizeof(magic)) != 0)
                         return report_fail(report, FAILURE_VERIFY_FAILED, -EIO, t->path, 0,
-                                           "What was written is not what is read back at byte %llu; the old image is untouched",
+                                           "What was written is not what is read back at byte "
+                                           "%llu; the old image is untouched",
                                            (unsigned long long) marks[i].offset);
         }
         return 0;

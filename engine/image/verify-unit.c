@@ -267,8 +267,8 @@ int verify_units(Verification *v) {
         r = find_directories(&u);
         STRV_FOREACH(directory, u.directories)
                 TREE_FOREACH(node, v->tree)
-        if (r >= 0)
-                r = take_node(&u, *directory, node);
+                        if (r >= 0)
+                                r = take_node(&u, *directory, node);
         if (r >= 0)
                 r = check_all(&u);
         strmap_done(&u.names);

@@ -18,8 +18,7 @@ static int check_program(const Fragments *fragments, Report *report, const char 
         if (e && e->type == ENTRY_FILE && (e->mode & 0111))
                 return 0;
         return report_fail(report, FAILURE_VERIFY_FAILED, -ENOEXEC, path, 0,
-                           !e ? "The image has no %s"
-                              : "The image's %s can't be executed", what);
+                           !e ? "The image has no %s" : "The image's %s can't be executed", what);
 }
 
 /* What the kernel needs to unpack it at all. */
@@ -27,12 +26,16 @@ static int check_kernel(const Profile *profile, const Kernel *kernel, Report *re
         const char *option = decoder_kernel_option(compression_decoder(profile->compression));
 
         if (kernel_option(kernel, "BLK_DEV_INITRD") == KERNEL_OPTION_NO)
-                return report_fail(report, FAILURE_CONFIG_INVALID, -EOPNOTSUPP, kernel->config_path,
-                                   0, "Kernel %s was built without CONFIG_BLK_DEV_INITRD: it can't use an initramfs",
+                return report_fail(report, FAILURE_CONFIG_INVALID, -EOPNOTSUPP,
+                                   kernel->config_path, 0,
+                                   "Kernel %s was built without CONFIG_BLK_DEV_INITRD: it can't "
+                                   "use an initramfs",
                                    kernel->version);
         if (option && kernel_option(kernel, option) == KERNEL_OPTION_NO)
-                return report_fail(report, FAILURE_CONFIG_INVALID, -EOPNOTSUPP, kernel->config_path,
-                                   0, "Kernel %s can't decompress %s: it was built without CONFIG_%s; set Compression= to something else",
+                return report_fail(report, FAILURE_CONFIG_INVALID, -EOPNOTSUPP,
+                                   kernel->config_path, 0,
+                                   "Kernel %s can't decompress %s: it was built without "
+                                   "CONFIG_%s; set Compression= to something else",
                                    kernel->version, compression_to_string(profile->compression),
                                    option);
         return 0;
@@ -40,7 +43,8 @@ static int check_kernel(const Profile *profile, const Kernel *kernel, Report *re
 
 /* Whether a layer needs anybody: the kernel does partitions alone. */
 static bool needs_module(const char *tag) {
-        static const char *const alone[] = { "block:part", "block:loop", "block:dm", "block:zram" };
+        static const char *const alone[] = { "block:part", "block:loop", "block:dm",
+                                             "block:zram" };
 
         if (!startswith(tag, "fs:") && !startswith(tag, "block:"))
                 return false;
@@ -67,7 +71,8 @@ static int check_layers(const Plan *plan, const Facts *facts, Report *report) {
         STRV_FOREACH(tag, facts->tags)
                 if (needs_module(*tag) && !plan_has_tag(plan, *tag))
                         return report_fail(report, FAILURE_INCOMPLETE, -ENOPKG, NULL, 0,
-                                           "The root needs %s and no module of this image brings it; `initrdctl modules` lists what there is",
+                                           "The root needs %s and no module of this image brings "
+                                           "it; `initrdctl modules` lists what there is",
                                            *tag);
         return 0;
 }
@@ -86,7 +91,8 @@ int verify_contents(const Fragments *fragments, const Plan *plan, const Profile 
 
                 if (!fragments_resolve(fragments, sulogin))
                         sulogin = "/sbin/sulogin";
-                r = check_program(fragments, report, sulogin, "sulogin, which Emergency= asks for");
+                r = check_program(fragments, report, sulogin,
+                                  "sulogin, which Emergency= asks for");
                 if (r >= 0)
                         r = check_program(fragments, report, "/bin/sh",
                                           "shell, which Emergency= asks for");

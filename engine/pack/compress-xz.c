@@ -66,7 +66,8 @@ int xz_compress(int level, const void *data, size_t size, char **ret, size_t *re
         if (bound == 0)
                 return -EFBIG;
         if (lzma_lzma_preset(&options,
-                             (uint32_t) level | (level >= LEVEL_EXTREME ? LZMA_PRESET_EXTREME : 0)))
+                             (uint32_t) level |
+                                             (level >= LEVEL_EXTREME ? LZMA_PRESET_EXTREME : 0)))
                 return -EINVAL;
         options.dict_size = MIN_OF(options.dict_size, dict_size_for(size));
 
@@ -120,7 +121,11 @@ int xz_decode(const void *data, size_t size, decode_sink_t sink, void *userdata,
         _cleanup_(lzma_end) lzma_stream s = LZMA_STREAM_INIT;
         lzma_ret r;
 
-        if (size > CHECK_OFFSET && memcmp(data, "\xfd" "7zXZ\0", 6) == 0 &&
+        if (size > CHECK_OFFSET &&
+            memcmp(data,
+                   "\xfd"
+                   "7zXZ\0",
+                   6) == 0 &&
             ((const uint8_t *) data)[CHECK_OFFSET] > CHECK_KERNEL_MAX)
                 return -EOPNOTSUPP;
         r = lzma_stream_decoder(&s, DECODE_MEMORY_MAX, LZMA_TELL_UNSUPPORTED_CHECK);

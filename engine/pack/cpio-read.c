@@ -159,9 +159,8 @@ static int got_header(CpioReader *r) {
         if (r->name_size == 0 || r->name_size > PATH_MAX ||
             (S_ISLNK(r->entry.mode) && r->entry.size > PATH_MAX) ||
             (!S_ISLNK(r->entry.mode) && !S_ISREG(r->entry.mode) && r->entry.size > 0)) {
-                k = r->handlers.on_skipped
-                                    ? r->handlers.on_skipped(r->userdata, r->entry.offset)
-                                    : 0;
+                k = r->handlers.on_skipped ? r->handlers.on_skipped(r->userdata, r->entry.offset)
+                                           : 0;
                 return k < 0 ? k : skip_to_next(r);
         }
         collect(r, STATE_NAME, head - HEADER_SIZE);
@@ -201,9 +200,8 @@ static int got_name(CpioReader *r) {
                 return 0;
         }
         if (strcmp(r->name, TRAILER) == 0) {
-                k = r->handlers.on_trailer
-                                    ? r->handlers.on_trailer(r->userdata, r->entry.offset)
-                                    : 0;
+                k = r->handlers.on_trailer ? r->handlers.on_trailer(r->userdata, r->entry.offset)
+                                           : 0;
                 return k < 0 ? k : skip_to_next(r);
         }
 

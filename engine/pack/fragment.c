@@ -110,8 +110,8 @@ static int choose_fragment(Fragments *fs, Fragment *f, const Entry *entry, const
         return r < 0 ? r : strv_extend_unique(&(*ret)->modules, module);
 }
 
-int fragments_add(Fragments *fs, Report *report, const char *name, Scope scope,
-                  const char *module, const Manifest *manifest) {
+int fragments_add(Fragments *fs, Report *report, const char *name, Scope scope, const char *module,
+                  const Manifest *manifest) {
         Fragment *f;
         int r;
 
@@ -132,7 +132,8 @@ int fragments_add(Fragments *fs, Report *report, const char *name, Scope scope,
                         if ((owner->type == ENTRY_DIRECTORY) == (entry->type == ENTRY_DIRECTORY))
                                 continue;
                         return report_fail(report, FAILURE_CONFIG_INVALID, -EEXIST, entry->path, 0,
-                                           "One module has a directory there and another has not: %s, %s",
+                                           "One module has a directory there and another has not: "
+                                           "%s, %s",
                                            owner->why, entry->why);
                 }
                 if (r >= 0)
@@ -191,7 +192,8 @@ static int compare(const void *a, const void *b) {
 }
 
 static uint64_t entry_raw_size(const Entry *e) {
-        uint64_t size = ALIGN_TO(110 + strlen(e->path), UINT64_C(4)); /* "/" in, NUL out: as long */
+        uint64_t size = ALIGN_TO(110 + strlen(e->path),
+                                 UINT64_C(4)); /* "/" in, NUL out: as long */
 
         if (e->type == ENTRY_FILE)
                 size += ALIGN_TO(e->size, UINT64_C(4));

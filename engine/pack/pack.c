@@ -160,7 +160,8 @@ static int check_packed(Compression compression, const char *packed, size_t pack
         int r;
 
         if (compression == COMPRESSION_NONE)
-                return packed_size == raw_size && memcmp(packed, raw, raw_size) == 0 ? 0 : -EBADMSG;
+                return packed_size == raw_size && memcmp(packed, raw, raw_size) == 0 ? 0
+                                                                                     : -EBADMSG;
         r = decode_stream(compression_decoder(compression), packed, packed_size, compare_sink, &c,
                           &consumed);
         if (r < 0)
@@ -358,7 +359,8 @@ static int fail(Packer *p, const Job *job) {
                 return report_oom(p->report);
         if (job->error == -ESTALE)
                 return report_fail(p->report, FAILURE_BUILD_FAILED, -ESTALE, job->path, 0,
-                                   "The file changed while the image was being built; build again when the upgrade is over");
+                                   "The file changed while the image was being built; build again "
+                                   "when the upgrade is over");
         if (job->error == -EACCES)
                 return report_fail(p->report, FAILURE_NOT_PERMITTED, job->error, job->path, 0,
                                    "The file may not be read by this user; build as root");
@@ -402,7 +404,8 @@ int packer_wait(Packer *p, size_t i) {
         if (job->error < 0 && !p->warned) {
                 p->warned = true;
                 report_warn(p->report, store_path(p->store), 0,
-                            "The store can't keep what was packed (%s): the next build will take longer",
+                            "The store can't keep what was packed (%s): the next build will take "
+                            "longer",
                             strerror(-job->error));
         }
         return 0;

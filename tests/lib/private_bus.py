@@ -383,6 +383,10 @@ class Machine:
         if self.bus:
             self.bus.kill()
             self.bus.wait()
+        # One that the bus has started.
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         text = self.log() if os.path.exists(self.log_path) else ""
         shutil.rmtree(self.directory, True)
         # Also what a sanitizer says.

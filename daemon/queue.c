@@ -264,7 +264,8 @@ static void set_result(Job *job, JobResult result, const char *name, const char 
 static void keep_result(Manager *m, Job *job, Image *image) {
         const char *result = job_result_to_string(job->result);
 
-        if (job->type == JOB_REMOVE && image && job->result != JOB_RESULT_IS_FAILED) {
+        if (job->type == JOB_REMOVE && image &&
+            (job->result == JOB_RESULT_IS_DONE || job->result == JOB_RESULT_IS_UNCHANGED)) {
                 /* Without its kernel nobody misses it. */
                 if (!manager_find_kernel(m, image->kernel))
                         manager_drop_image(m, image);

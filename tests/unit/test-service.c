@@ -474,6 +474,14 @@ static void test_remove(void **state) {
         assert_true(manager_request_remove(s->manager, K, false, 0, &error, &jobs, &n) < 0);
         assert_string_equal(error.name, BUS_ERROR("InUse"));
         sd_bus_error_free(&error);
+        /* One that was called off has removed nothing. */
+        assert_int_equal(manager_request_remove(s->manager, K, true, 0, &error, &jobs, &n), 0);
+        assert_int_equal(manager_cancel(s->manager, jobs[0], &error), 0);
+        assert_int_equal(jobs[0]->result, JOB_RESULT_IS_CANCELLED);
+        assert_int_equal(shown(s, K), IMAGE_CURRENT);
+        assert_true(s->manager->reboot_safe);
+        free(TAKE_PTR(jobs));
+
         write_to(s, "result.remove", "{\"type\":\"result\",\"result\":\"done\"}\n");
         assert_int_equal(manager_request_remove(s->manager, K, true, 0, &error, &jobs, &n), 0);
         assert_int_equal(n, 1);

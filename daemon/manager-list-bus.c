@@ -4,10 +4,6 @@
 
 #include "bus-internal.h"
 #include "bus-options.h"
-#include "fd-util.h"
-#include "polkit.h"
-#include "queue.h"
-#include "string-util.h"
 
 /* Begins an answer that is an array, after the flags were read. */
 static int begin_list(sd_bus_message *message, uint64_t known, uint64_t *ret_flags,

@@ -304,7 +304,7 @@ int manager_request_remove(Manager *m, const char *kernel, bool force, uid_t uid
         jobs = calloc(m->n_images + 1, sizeof(*jobs));
         if (!jobs)
                 return -ENOMEM;
-        for (size_t i = 0, n_images = m->n_images; i < n_images && i < m->n_images; i++) {
+        for (size_t i = 0; i < m->n_images; i++) {
                 const Image *image = m->images[i];
                 JobRequest request = {
                         .type = JOB_REMOVE,

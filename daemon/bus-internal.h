@@ -48,7 +48,14 @@ int method_list_images(sd_bus_message *message, void *userdata, sd_bus_error *er
 int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_list_modules(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
-/* Methods that two objects have. Both answer the message. */
+/* An answer that is an array of `contents`, and its end: it is sent. */
+int reply_begin_array(sd_bus_message *message, const char *contents, sd_bus_message **ret);
+int reply_end_array(sd_bus_message *reply);
+
+/* Methods that two objects have. All answer the message. */
+/* Build(…, a{sv} options, t flags); `profile` is NULL where an option says it. */
+int image_build(Manager *m, sd_bus_message *message, const char *kernel, const char *profile,
+                sd_bus_error *error);
 int image_request(Manager *m, sd_bus_message *message, const JobRequest *request,
                   sd_bus_error *error);
 int job_cancel(Job *job, sd_bus_message *message, sd_bus_error *error);

@@ -57,15 +57,15 @@ int image_request(Manager *m, sd_bus_message *message, const JobRequest *request
         return sd_bus_reply_method_return(message, "to", job->id, job->bus_path);
 }
 
-static int method_build(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+int image_build(Manager *m, sd_bus_message *message, const char *kernel, const char *profile,
+                sd_bus_error *error) {
         _cleanup_build_options_ BuildOptions o = {};
-        Image *image = userdata;
-        Manager *m = image->manager;
         Sender sender;
         uint64_t flags;
         int r;
 
-        r = build_options_read(message, OPTIONS_OF_IMAGE, &o, error);
+        r = build_options_read(message, profile ? OPTIONS_OF_IMAGE : OPTIONS_OF_MANAGER, &o,
+                               error);
         if (r < 0)
                 return r;
         r = sd_bus_message_read(message, "t", &flags);
@@ -81,16 +81,17 @@ static int method_build(sd_bus_message *message, void *userdata, sd_bus_error *e
         r = build_options_check_user(&o, sender.uid, error);
         if (r < 0)
                 return r;
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, image->kernel,
-                          "build an image", error);
+        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, kernel, "build an image",
+                          error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
         return image_request(m, message,
                              &(JobRequest) {
                                              .type = JOB_BUILD,
-                                             .kernel = image->kernel,
-                                             .profile = image->profile,
+                                             .kernel = kernel,
+                                             .profile = profile ?: o.profile ?: "default",
+                                             .kernel_dir = o.kernel_dir,
                                              .output = o.output,
                                              .settings = o.settings,
                                              .force = flags & BUS_FLAG_FORCE,
@@ -103,6 +104,12 @@ static int method_build(sd_bus_message *message, void *userdata, sd_bus_error *e
                                              .uid = sender.uid,
                              },
                              error);
+}
+
+static int method_build(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Image *image = userdata;
+
+        return image_build(image->manager, message, image->kernel, image->profile, error);
 }
 
 static int method_verify(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -14,58 +14,14 @@
 /* ── what changes something ── */
 
 static int method_build(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_build_options_ BuildOptions o = {};
-        Manager *m = userdata;
         const char *kernel;
-        Sender sender;
-        uint64_t flags;
         int r;
 
         r = sd_bus_message_read(message, "s", &kernel);
         if (r < 0)
                 return r;
         r = check_kernel(kernel, error);
-        if (r < 0)
-                return r;
-        r = build_options_read(message, OPTIONS_OF_MANAGER, &o, error);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
-                return r;
-        r = check_flags(flags, BUS_FLAG_FORCE | BUS_FLAG_CANCEL_ON_DISCONNECT | BUS_FLAG_NO_HOOKS,
-                        error);
-        if (r < 0)
-                return r;
-        r = bus_sender(m, message, &sender, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = build_options_check_user(&o, sender.uid, error);
-        if (r < 0)
-                return r;
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, kernel, "build an image",
-                          error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-
-        return image_request(m, message,
-                             &(JobRequest) {
-                                             .type = JOB_BUILD,
-                                             .kernel = kernel,
-                                             .profile = o.profile ?: "default",
-                                             .kernel_dir = o.kernel_dir,
-                                             .output = o.output,
-                                             .settings = o.settings,
-                                             .force = flags & BUS_FLAG_FORCE,
-                                             .best = o.best,
-                                             .detached = o.detached,
-                                             .no_hooks = flags & BUS_FLAG_NO_HOOKS,
-                                             .cancel_on_disconnect =
-                                                             flags & BUS_FLAG_CANCEL_ON_DISCONNECT,
-                                             .reason = o.reason,
-                                             .uid = sender.uid,
-                             },
-                             error);
+        return r < 0 ? r : image_build(userdata, message, kernel, NULL, error);
 }
 
 /* Whether BuildAll is about an image: what isn't as it should be, and by force also what is. */
@@ -167,10 +123,7 @@ static int method_build_all(sd_bus_message *message, void *userdata, sd_bus_erro
         r = due_images(m, flags & BUS_FLAG_FORCE, &names);
         if (r < 0)
                 return r;
-        r = sd_bus_message_new_method_return(message, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "(sto)");
+        r = reply_begin_array(message, "(sto)", &reply);
         if (r < 0)
                 return r;
         request = (JobRequest) {
@@ -181,12 +134,7 @@ static int method_build_all(sd_bus_message *message, void *userdata, sd_bus_erro
                 .uid = sender.uid,
         };
         r = build_images(m, reply, names, &request, error);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
+        return r < 0 ? r : reply_end_array(reply);
 }
 
 static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -220,10 +168,7 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
                                    &n);
         if (r < 0)
                 return r;
-        r = sd_bus_message_new_method_return(message, &reply);
-        if (r < 0)
-                return r;
-        r = sd_bus_message_open_container(reply, 'a', "(sto)");
+        r = reply_begin_array(message, "(sto)", &reply);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
@@ -231,10 +176,7 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
                 if (r < 0)
                         return r;
         }
-        r = sd_bus_message_close_container(reply);
-        if (r < 0)
-                return r;
-        return sd_bus_send(NULL, reply, NULL);
+        return reply_end_array(reply);
 }
 
 static int find_job(Manager *m, uint64_t id, sd_bus_error *error, Job **ret) {

@@ -5,18 +5,10 @@
 #include "bus-internal.h"
 #include "bus-options.h"
 
-/* Begins an answer that is an array, after the flags were read. */
-static int begin_list(sd_bus_message *message, uint64_t known, uint64_t *ret_flags,
-                      const char *contents, sd_bus_message **ret, sd_bus_error *error) {
+int reply_begin_array(sd_bus_message *message, const char *contents, sd_bus_message **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
-        r = sd_bus_message_read(message, "t", ret_flags);
-        if (r < 0)
-                return r;
-        r = check_flags(*ret_flags, known, error);
-        if (r < 0)
-                return r;
         r = sd_bus_message_new_method_return(message, &reply);
         if (r < 0)
                 return r;
@@ -27,11 +19,23 @@ static int begin_list(sd_bus_message *message, uint64_t known, uint64_t *ret_fla
         return 0;
 }
 
-static int end_list(sd_bus_message *reply) {
+int reply_end_array(sd_bus_message *reply) {
         int r;
 
         r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+/* Begins an answer that is an array, after the flags were read. */
+static int begin_list(sd_bus_message *message, uint64_t known, uint64_t *ret_flags,
+                      const char *contents, sd_bus_message **ret, sd_bus_error *error) {
+        int r;
+
+        r = sd_bus_message_read(message, "t", ret_flags);
+        if (r < 0)
+                return r;
+        r = check_flags(*ret_flags, known, error);
+        return r < 0 ? r : reply_begin_array(message, contents, ret);
 }
 
 static int append_strings(sd_bus_message *reply, const char *key, char *const *strings) {
@@ -96,7 +100,7 @@ int method_list_images(sd_bus_message *message, void *userdata, sd_bus_error *er
                 if (r < 0)
                         return r;
         }
-        return end_list(reply);
+        return reply_end_array(reply);
 }
 
 int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -120,7 +124,7 @@ int method_list_jobs(sd_bus_message *message, void *userdata, sd_bus_error *erro
                 if (r < 0)
                         return r;
         }
-        return end_list(reply);
+        return reply_end_array(reply);
 }
 
 static int append_module(sd_bus_message *reply, const ModuleInfo *module) {
@@ -159,5 +163,5 @@ int method_list_modules(sd_bus_message *message, void *userdata, sd_bus_error *e
                 if (r < 0)
                         return r;
         }
-        return end_list(reply);
+        return reply_end_array(reply);
 }

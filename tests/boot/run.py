@@ -8,6 +8,7 @@ Each case builds its image, unless an equal one was built before, boots it and i
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import shutil
@@ -19,11 +20,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "lib")]
 
 import builder
+import cache
 import disks
 import matrix
 import qemu
 import recording
 import report
+from case import STORAGE_MODULES
 
 EFI_STUB = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub"
 # A generic image has 600 and more; the machine needs a handful, and has those that are met
@@ -62,10 +65,10 @@ class Runner:
         self.locks = {}
         self.recordings = {}
 
-    def boot(self, case, image, kernel, tools=()):
+    def boot(self, case, image, kernel, tools=(), around=None):
         said = case.command_line() if callable(case.command_line) else case.command_line
         command_line = " ".join(filter(None, (COMMAND_LINE, said)))
-        extra = {}
+        extra = {"around": around}
         if case.root.system:
             extra["memory"] = 1536
         if not case.root.firmware:
@@ -93,7 +96,30 @@ class Runner:
         assert drivers is None or not case.image.facts or drivers < HOST_DRIVERS_MAX, \
             "an image for one machine has %d drivers" % drivers
         self.check_modules(case, image)
-        boot = self.boot(case, image, kernel, tools)
+        with case.around(case, self.work) if case.around else contextlib.nullcontext() as around:
+            boot = self.boot(case, image, kernel, tools, around)
+            if case.again:
+                boot.disks, boot.snapshot = self.copies(case, boot.disks), False
+            try:
+                return self.run_boots(case, image, boot, expect, drivers, seconds)
+            finally:
+                if boot.firmware or case.again:
+                    self.drop(boot.disks)
+
+    def copies(self, case, images):
+        """Disks that boots may change, one after the other."""
+        paths = []
+        for n, image in enumerate(images):
+            paths.append(os.path.join(self.work, "%s.disk%d" % (case.name, n)))
+            cache.run("cp", "--sparse=always", "--reflink=auto", image, paths[-1])
+        return paths
+
+    def drop(self, paths):
+        for path in paths if not self.keep else ():
+            if os.path.dirname(path) == self.work:
+                os.unlink(path)
+
+    def run_boots(self, case, image, boot, expect, drivers, seconds):
         log = os.path.join(self.work, case.name + ".log")
         result = qemu.run(boot, log, expect, case.failures, case.answers, case.timeout)
         if result.error and not case.check and stopped_before_image(result):
@@ -101,14 +127,18 @@ class Runner:
                   flush=True)
             os.rename(log, log + ".1")
             result = qemu.run(boot, log, expect, case.failures, case.answers, case.timeout)
-        if boot.firmware and not self.keep:
-            os.unlink(boot.disks[0])
         self.measured.append({
             "case": case.name, "image_bytes": os.path.getsize(image), "drivers": drivers,
             "build_seconds": round(seconds, 2), "cpu_seconds": round(result.cpu, 2),
             "seconds": {name: round(value, 2) for name, value in result.times.items()},
             "kernel_to_switch_root": result.between("kernel", "switch-root")})
         assert result.error is None, "%s\n%s\nlog: %s" % (result.error, result.tail(), log)
+        for n, (command_line, patterns, answers) in enumerate(case.again):
+            boot.command_line = "%s %s" % (COMMAND_LINE, command_line)
+            log = os.path.join(self.work, "%s.log.%d" % (case.name, n + 2))
+            after = qemu.run(boot, log, patterns, case.failures, answers, case.timeout)
+            assert after.error is None, "boot %d: %s\n%s\nlog: %s" % (
+                n + 2, after.error, after.tail(), log)
         return [text for _, text in result.lines]
 
     def check_modules(self, case, image):
@@ -116,7 +146,7 @@ class Runner:
         modules = self.builder.modules(image)
         if modules is None or not case.image.facts:
             return
-        found = modules & matrix.STORAGE_MODULES
+        found = modules & STORAGE_MODULES
         expected = case.root.modules or set()
         assert found == expected, "the image has %s, its root needs %s" % (found, expected)
 

@@ -41,21 +41,29 @@ QUIET, AGAIN = 0.5, 8.0
 FIRMWARE = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
 
 
+class Around:
+    """What a boot runs in: a command to start QEMU with (ip netns exec NAME, say), and devices."""
+
+    def __init__(self, prefix=(), devices=()):
+        self.prefix, self.devices = list(prefix), list(devices)
+
+
 class Boot:
     """What to boot. `disks` are image files, in the order of /dev/vda, /dev/vdb, …; with
     `firmware` the machine starts from the first disk and kernel, initrd and command line are in
     an executable there. Without `snapshot` the boot changes its disks."""
 
     def __init__(self, kernel=None, initrd=None, command_line="", disks=(), firmware=False,
-                 memory=1024, devices=(), snapshot=True):
+                 memory=1024, devices=(), snapshot=True, around=None):
         self.kernel, self.initrd, self.command_line = kernel, initrd, command_line
         self.disks, self.firmware, self.memory, self.devices = disks, firmware, memory, devices
-        self.snapshot = snapshot
+        self.snapshot, self.around = snapshot, around or Around()
 
     def command(self):
-        command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi",
-                   "-cpu", "max", "-smp", "1", "-m", str(self.memory), "-nodefaults",
-                   "-display", "none", "-serial", "stdio", "-no-reboot"]
+        command = self.around.prefix + [
+            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
+            "-smp", "1", "-m", str(self.memory), "-nodefaults", "-display", "none",
+            "-serial", "stdio", "-no-reboot"]
         if self.firmware:
             code, variables = FIRMWARE
             command += ["-drive", "if=pflash,format=raw,readonly=on,file=" + code,
@@ -66,7 +74,7 @@ class Boot:
         for disk in self.disks:
             command += ["-drive", "file=%s,format=raw,if=virtio,snapshot=%s"
                         % (disk, "on" if self.snapshot else "off")]
-        return command + list(self.devices)
+        return command + list(self.devices) + self.around.devices
 
 
 class Result:

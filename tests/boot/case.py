@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a row of the matrix is: a root, an image, and what is seen when one boots the other."""
+
+from builder import Image
+from qemu import FAILURES
+
+# By name; each file of rows adds its own.
+ROOTS = {}
+# What brings a layer of storage: a host image has those of its own root and no others.
+STORAGE_MODULES = {"dm", "lvm", "lvm-thin", "lvm-cache", "lvm-raid", "lvm-mirror", "lvm-snapshot",
+                   "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity"}
+
+
+class Root:
+    """A way to have a root: the disks, what the command line says of it (or a function that says
+    so), what the started system must say, and the tags that must be among the facts that are
+    recorded there. With `system` it is a Debian that starts to the end, else a fake root
+    (tests/lib/disks.py). `answers` are to what a boot of it asks; `modules` are all that a host
+    image of it may have of STORAGE_MODULES. What an image must be told on the kernel command line
+    when it has nothing from the machine is `generic`."""
+
+    def __init__(self, disks, command_line, expect, tags, system=None, firmware=False, answers=(),
+                 modules=None, generic=""):
+        self.disks, self.command_line, self.expect, self.tags = disks, command_line, expect, tags
+        self.system, self.firmware, self.answers = system, firmware, answers
+        self.modules, self.generic = modules, generic
+
+
+def shows(kind, source, marker):
+    """What a fake or a real root says when it was started."""
+    return (r"ROOT-OK %s %s " % (kind, source), r"MARKER %s\b" % marker)
+
+
+# A busy machine that emulates takes more than systemd's 90 seconds to have such a root.
+PATIENT = " rd.timeout=250"
+
+
+class Case:
+    """A boot of an image from one of ROOTS. `check(path)` looks at the image before; what it
+    asserts is part of the case. `around(case, work)` is a context manager that is entered for the
+    boot: servers, say; what it yields is a qemu.Around, or None. `again` are more boots of the same
+    image and disks, which keep what the ones before have written: (command line, patterns to expect,
+    answers) each."""
+
+    def __init__(self, name, image, root, command_line=None, expect=None, failures=FAILURES,
+                 answers=None, check=None, timeout=300, members=None, disks=None, around=None,
+                 again=()):
+        self.name, self.image, self.root_name, self.root = name, image, root, ROOTS[root]
+        self.command_line = self.root.command_line if command_line is None else command_line
+        self.expect = self.root.expect if expect is None else expect
+        self.failures, self.check, self.timeout = failures, check, timeout
+        self.answers = self.root.answers if answers is None else answers
+        self.around, self.again = around, again
+        # Whose disks, if not the root's, and which of them; None: all.
+        self.disks = disks or self.root.disks
+        self.members = members
+
+
+def generic(name, root, system="debian12", flavour="amd64", image=None, **options):
+    if ROOTS[root].generic:
+        options.setdefault("command_line", ROOTS[root].command_line + " " + ROOTS[root].generic)
+    return Case(name, Image(system, flavour, **(image or {})), root, **options)
+
+
+def host(name, root, system="debian12", flavour="amd64", image=None, **options):
+    image = dict({"mode": "host"}, **(image or {}))
+    return Case(name, Image(system, flavour, facts=root, **image), root, **options)

@@ -125,12 +125,9 @@ static int method_verify(sd_bus_message *message, void *userdata, sd_bus_error *
         r = check_flags(flags, 0, error);
         if (r < 0)
                 return r;
-        r = bus_sender(m, message, &sender, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
         /* It changes nothing, but keeps a processor and the queue busy. */
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, image->kernel,
-                          "verify an image", error);
+        r = bus_admit(m, message, &sender, POLKIT_ACTION_BUILD, image->kernel, "verify an image",
+                      error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -181,11 +178,8 @@ static int method_list_contents(sd_bus_message *message, void *userdata, sd_bus_
         r = check_flags(flags, 0, error);
         if (r < 0)
                 return r;
-        r = bus_sender(m, message, &sender, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_INSPECT_CONTENTS, image->kernel,
-                          "see what an image contains", error);
+        r = bus_admit(m, message, &sender, POLKIT_ACTION_INSPECT_CONTENTS, image->kernel,
+                      "see what an image contains", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return listing_start(image, message, error);

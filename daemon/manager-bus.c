@@ -112,11 +112,7 @@ static int method_build_all(sd_bus_message *message, void *userdata, sd_bus_erro
         r = check_flags(flags, BUS_FLAG_FORCE, error);
         if (r < 0)
                 return r;
-        r = bus_sender(m, message, &sender, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_BUILD, NULL, "build all images",
-                          error);
+        r = bus_admit(m, message, &sender, POLKIT_ACTION_BUILD, NULL, "build all images", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -156,11 +152,7 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
         r = check_flags(flags, BUS_FLAG_FORCE, error);
         if (r < 0)
                 return r;
-        r = bus_sender(m, message, &sender, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_REMOVE, kernel, "remove images",
-                          error);
+        r = bus_admit(m, message, &sender, POLKIT_ACTION_REMOVE, kernel, "remove images", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -220,11 +212,8 @@ static int method_hold(sd_bus_message *message, void *userdata, sd_bus_error *er
         r = check_text("why", why, TEXT_LENGTH_MAX, error);
         if (r < 0)
                 return r;
-        r = bus_sender(m, message, &sender, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_HOLD, NULL,
-                          "hold up automatic builds", error);
+        r = bus_admit(m, message, &sender, POLKIT_ACTION_HOLD, NULL, "hold up automatic builds",
+                      error);
         if (r <= 0)
                 return r < 0 ? r : 1;
 
@@ -237,11 +226,8 @@ static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *
         Sender sender;
         int r;
 
-        r = bus_sender(m, message, &sender, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = bus_authorize(m, message, &sender, POLKIT_ACTION_CONFIGURE, NULL,
-                          "have the configuration read again", error);
+        r = bus_admit(m, message, &sender, POLKIT_ACTION_CONFIGURE, NULL,
+                      "have the configuration read again", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         manager_reload(m);

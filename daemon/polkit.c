@@ -427,3 +427,11 @@ int bus_authorize(Manager *m, sd_bus_message *message, const Sender *sender, con
         q->waiting = true;
         return 0;
 }
+
+int bus_admit(Manager *m, sd_bus_message *message, Sender *ret, const char *action,
+              const char *kernel, const char *verb, sd_bus_error *error) {
+        int r;
+
+        r = bus_sender(m, message, ret, error);
+        return r <= 0 ? r : bus_authorize(m, message, ret, action, kernel, verb, error);
+}

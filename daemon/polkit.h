@@ -29,5 +29,9 @@ int bus_sender(Manager *m, sd_bus_message *message, Sender *ret, sd_bus_error *e
 int bus_authorize(Manager *m, sd_bus_message *message, const Sender *sender, const char *action,
                   const char *kernel, const char *verb, sd_bus_error *error);
 
+/* Both of them, for a method that asks about whoever sent the message: 1 is allowed, and *ret is who. */
+int bus_admit(Manager *m, sd_bus_message *message, Sender *ret, const char *action,
+              const char *kernel, const char *verb, sd_bus_error *error);
+
 /* Drops every question; those who asked are gone with the bus. Takes NULL. */
 Polkit *polkit_free(Polkit *p);

@@ -7,7 +7,8 @@ In this order, each stage going on when the one before failed, as far as it can:
     build/gcc, build/sanitize, build/clang   three builds; warnings are errors in all of them
     unit, fuzz, lint, …    the tests that meson knows, of the gcc build
     unit-sanitize, …       unit and fuzz again with AddressSanitizer and UBSan
-    engine                 programs tests/engine/test-*: image builds, the client without a bus
+    engine                 programs tests/engine/test-*: image builds, the client without a bus; two at
+                           a time, as those of bus
     bus                    programs tests/bus/test-*: the service on a bus of its own
     system                 programs tests/system/test-*: the service as it is installed
     boot                   tests/boot: images started in QEMU
@@ -18,6 +19,7 @@ results and did not is a failure.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -25,6 +27,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -35,6 +38,10 @@ import report
 
 # Of one program, by its suite.
 TIMEOUTS = {"engine": 900, "bus": 1200, "system": 1800}
+# Which of them run with no other beside.
+ALONE = {"bus/load"}
+# One program's results stand together.
+PRINTING = threading.Lock()
 # All of what can be installed is, for the tests to look at.
 INSTALLED = "-Dkernel-hooks=debian,kernel-install,pacman"
 BOOT_TIMEOUT = 1800
@@ -156,46 +163,60 @@ def meson_test(run, name, suite, tests, suffix="", env=None):
 def program_test(run, suite, name, path):
     """One program of tests/SUITE. What it records is counted; a program that records nothing is
     itself the case, by its exit status (77: skipped)."""
-    before = len(report.load(run.results))
     start = time.monotonic()
     log = "%s-%s.log" % (suite, name)
-    build_directory = run.build_directory("gcc")
-    work = os.path.join(run.top, "work", name)
+    work = os.path.join(run.top, "work", suite + "-" + name)
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
+    own = os.path.join(run.logs, "%s-%s.jsonl" % (suite, name))
+    if os.path.exists(own):
+        os.unlink(own)
     status = run.command(log, path, timeout=TIMEOUTS[suite], env={
-        "INITRDD_BUILD": build_directory, "INITRDD_SOURCE": SOURCE, "INITRDD_WORK": work})
-    rows = report.load(run.results)[before:]
+        "INITRDD_BUILD": run.build_directory("gcc"), "INITRDD_SOURCE": SOURCE,
+        "INITRDD_WORK": work, "INITRDD_TEST_RESULTS": own})
     seconds = time.monotonic() - start
-    for row in rows:
-        print("%s  %s/%s%s" % (row["result"].upper(), row["suite"], row["name"],
-                               ": " + row["detail"] if row["detail"] else ""), flush=True)
-    if status == 77 and not rows:
-        report.record(suite, name, "skip", seconds,
-                      (run.tail(log, 1) or "it says no reason"))
-    elif status != 0 and not any(row["result"] == "fail" for row in rows):
-        report.record(suite, name, "fail", seconds,
-                      "exit status %s\n%s" % (status, run.tail(log)))
-    elif not rows:
-        report.record(suite, name, "pass", seconds)
+    with PRINTING:
+        say("%s: %s" % (suite, name))
+        rows = report.load(own)
+        for row in rows:
+            report.record(**row)
+        if status == 77 and not rows:
+            report.record(suite, name, "skip", seconds,
+                          (run.tail(log, 1) or "it says no reason"))
+        elif status != 0 and not any(row["result"] == "fail" for row in rows):
+            report.record(suite, name, "fail", seconds,
+                          "exit status %s\n%s" % (status, run.tail(log)))
+        elif not rows:
+            report.record(suite, name, "pass", seconds)
     if not run.arg.keep:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def program_tests(run, suite):
-    """The cases of test-NAME are SUITE/NAME/…, so a pattern with a slash says which programs it
-    may mean; one without may mean a case of any."""
-    directory = os.path.join(SOURCE, "tests", suite)
+def programs(run, suite):
+    """(name, path) of those that may have a wanted case. The cases of test-NAME are
+    SUITE/NAME/…, so a pattern with a slash says which programs it may mean; one without may mean
+    a case of any."""
+    directory, found = os.path.join(SOURCE, "tests", suite), []
     for entry in sorted(os.listdir(directory)):
         path = os.path.join(directory, entry)
         if not entry.startswith("test-") or not os.access(path, os.X_OK):
             continue
         name, only = entry[len("test-"):], run.arg.only or ""
         full = "%s/%s" % (suite, name)
-        if "/" in only and full not in only and not report.wanted(full):
-            continue
-        say("%s: %s" % (suite, name))
-        program_test(run, suite, name, path)
+        if "/" not in only or full in only or report.wanted(full):
+            found.append((name, path))
+    return found
+
+
+def program_tests(run, suite):
+    """Two programs at a time, but for those that measure or have the whole machine for a subject."""
+    found = programs(run, suite)
+    alone = [each for each in found if suite == "system" or "%s/%s" % (suite, each[0]) in ALONE]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda each: program_test(run, suite, *each),
+                      [each for each in found if each not in alone]))
+    for each in alone:
+        program_test(run, suite, *each)
 
 
 def boots(run):

@@ -8,7 +8,8 @@ from qemu import FAILURES
 ROOTS = {}
 # What brings a layer of storage: a host image has those of its own root and no others.
 STORAGE_MODULES = {"dm", "lvm", "lvm-thin", "lvm-cache", "lvm-raid", "lvm-mirror", "lvm-snapshot",
-                   "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity"}
+                   "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity",
+                   "network", "network-drivers"}
 
 
 class Root:
@@ -17,13 +18,14 @@ class Root:
     recorded there. With `system` it is a Debian that starts to the end, else a fake root
     (tests/lib/disks.py). `answers` are to what a boot of it asks; `modules` are all that a host
     image of it may have of STORAGE_MODULES. What an image must be told on the kernel command line
-    when it has nothing from the machine is `generic`."""
+    when it has nothing from the machine is `generic`. A root on the network has `disks=None`, and
+    `around` as a Case."""
 
     def __init__(self, disks, command_line, expect, tags, system=None, firmware=False, answers=(),
-                 modules=None, generic=""):
+                 modules=None, generic="", around=None):
         self.disks, self.command_line, self.expect, self.tags = disks, command_line, expect, tags
         self.system, self.firmware, self.answers = system, firmware, answers
-        self.modules, self.generic = modules, generic
+        self.modules, self.generic, self.around = modules, generic, around
 
 
 def shows(kind, source, marker):
@@ -50,7 +52,7 @@ class Case:
         self.expect = self.root.expect if expect is None else expect
         self.failures, self.check, self.timeout = failures, check, timeout
         self.answers = self.root.answers if answers is None else answers
-        self.around, self.again = around, again
+        self.around, self.again = around or self.root.around, again
         # Whose disks, if not the root's, and which of them; None: all.
         self.disks = disks or self.root.disks
         self.members = members

@@ -72,7 +72,7 @@ class Runner:
         if case.root.system:
             extra["memory"] = 1536
         if not case.root.firmware:
-            images = disks.images(case.disks, case.root.system)
+            images = disks.images(case.disks, case.root.system) if case.disks else []
             if case.members is not None:
                 images = [images[i] for i in case.members]
             if tools:
@@ -223,7 +223,8 @@ def main():
     make.facts = runner.recorded
     # Before anything is built: who copies a system with hard links changes times of its files.
     for case in cases:
-        disks.fixture(case.disks, case.root.system)
+        if case.disks:
+            disks.fixture(case.disks, case.root.system)
     with concurrent.futures.ThreadPoolExecutor(arg.jobs) as pool:
         results = list(pool.map(runner.run_recorded, cases))
     table(runner.measured)

@@ -52,6 +52,7 @@ int generate_crypt(const Generator *g);
 int generate_device(const Generator *g);
 int generate_console(const Generator *g);
 int generate_network(const Generator *g);
+int generate_nfs(const Generator *g);
 
 /* device.c: /dev/disk/by-uuid/a-b → "dev-disk-by\x2duuid-a\x2db". The caller frees. */
 char *unit_escape_path(const char *path);

@@ -9,7 +9,7 @@ ROOTS = {}
 # What brings a layer of storage: a host image has those of its own root and no others.
 STORAGE_MODULES = {"dm", "lvm", "lvm-thin", "lvm-cache", "lvm-raid", "lvm-mirror", "lvm-snapshot",
                    "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity",
-                   "network", "network-drivers"}
+                   "network", "network-drivers", "nfs"}
 
 
 class Root:
@@ -18,8 +18,8 @@ class Root:
     recorded there. With `system` it is a Debian that starts to the end, else a fake root
     (tests/lib/disks.py). `answers` are to what a boot of it asks; `modules` are all that a host
     image of it may have of STORAGE_MODULES. What an image must be told on the kernel command line
-    when it has nothing from the machine is `generic`. A root on the network has `disks=None`, and
-    `around` as a Case."""
+    when it has nothing from the machine is `generic`. A root on the network has `around`, as
+    a Case, and for `disks` a fixture that has no disk, or None."""
 
     def __init__(self, disks, command_line, expect, tags, system=None, firmware=False, answers=(),
                  modules=None, generic="", around=None):

@@ -2,6 +2,7 @@
 """What is booted: the rows of every file beside this one. README.md says why these rows."""
 
 import local
+import network
 import stacks
 from case import ROOTS, generic, host
 
@@ -18,5 +19,5 @@ CASES = (
     list(RECORDINGS.values())
     + [host(case.name.replace("generic", "host"), name, case.image.system)
        for name, case in RECORDINGS.items() if name not in GENERIC_ALONE]
-    + local.CASES + stacks.CASES
+    + local.CASES + stacks.CASES + network.CASES
 )

@@ -299,9 +299,19 @@ def _debian_luks(directory, system="debian12"):
     os.unlink(content)
 
 
-MAKERS = {"ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "btrfs-two": _btrfs_two, "f2fs": _f2fs,
+def _export(directory):
+    """No disk: a directory that a server shows, called root."""
+    fake_root(os.path.join(directory, "root"), "export")
+
+
+def _debian_export(directory, system="debian12"):
+    os.rename(_debian_tree(directory, system, system + "-export", ""), os.path.join(directory, "root"))
+
+
+MAKERS = {"export": _export, "ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "btrfs-two": _btrfs_two, "f2fs": _f2fs,
           "partition": _partition, "usr": _usr, "gpt-root": _gpt_root, "verity": _verity}
-DEBIAN_MAKERS = {"debian": _debian, "debian-usr": _debian_usr, "debian-luks": _debian_luks}
+DEBIAN_MAKERS = {"debian": _debian, "debian-usr": _debian_usr, "debian-luks": _debian_luks,
+                "debian-export": _debian_export}
 
 
 def _storage():

@@ -19,6 +19,7 @@ is killed does; servers are killed with the thread that has started them. Nothin
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -26,6 +27,9 @@ import qemu
 import report
 from cache import run
 
+LIBRARY = os.path.dirname(os.path.abspath(__file__))
+# Where QEMU and vlan-wire send each other frames.
+VLAN_PORTS = (9091, 9092)
 # Of the servers; what a guest is given by DHCP, and what one may take without asking.
 SERVER, SERVER6 = "10.9.9.1", "fd00:9::1"
 DHCP_RANGE, DHCP_RANGE6 = ("10.9.9.100", "10.9.9.199"), ("fd00:9::100", "fd00:9::1ff")
@@ -33,6 +37,8 @@ STATIC, STATIC6 = "10.9.9.5", "fd00:9::5"
 NETMASK, PREFIX = "255.255.255.0", 24
 # Of the guest's first card, the second, …
 MACS = ["52:54:00:09:09:%02x" % n for n in range(1, 5)]
+# What is exported over NFS.
+EXPORT = "/srv/root"
 # What a server that starts is waited for, however busy the machine is.
 PATIENCE = 120
 
@@ -52,11 +58,26 @@ exec cat
 """
 
 
-class Network:
-    """`directory` is for the logs of the servers, which are called LABEL-PROGRAM.log."""
+_GANESHA = """
+NFS_CORE_PARAM {{
+        Protocols = {versions}; NFS_Port = 2049; MNT_Port = 20048;
+        Enable_NLM = false; Enable_RQUOTA = false; Mount_Path_Pseudo = true;
+}}
+NFSv4 {{ Graceless = true; Grace_Period = 1; RecoveryBackend = fs; Only_Numeric_Owners = true; }}
+EXPORT {{
+        Export_Id = 1; Path = "{tree}"; Pseudo = {export}; Access_Type = RW; Squash = No_Root_Squash;
+        SecType = sys; Protocols = {versions}; Transports = TCP; FSAL {{ Name = VFS; }}
+}}
+LOG {{ Default_Log_Level = EVENT; }}
+"""
 
-    def __init__(self, directory, label):
-        self.directory, self.label = directory, label
+
+class Network:
+    """`directory` is for the logs of the servers, which are called LABEL-PROGRAM.log. With `vlan` all
+    frames on the guest's wire are of the VLAN with that number."""
+
+    def __init__(self, directory, label, vlan=None):
+        self.directory, self.label, self.vlan = directory, label, vlan
         self.holder = None
         self.processes = []
         self.timers = []
@@ -73,6 +94,10 @@ class Network:
             said = self.holder.communicate()[1]
             self.holder = None
             raise RuntimeError("no network namespace can be made: %s" % said)
+        if self.vlan:
+            self.start(sys.executable, os.path.join(LIBRARY, "vlan-wire"), "guest0", self.vlan,
+                       *VLAN_PORTS)
+            self.wait_udp(VLAN_PORTS[0])
         return self
 
     def __exit__(self, *_):
@@ -155,9 +180,23 @@ class Network:
                    *options)
         self.wait_udp(67)
 
+    def nfs(self, tree, versions="4"):
+        """Exports a directory as EXPORT, in versions such as "3, 4" of the protocol."""
+        if "3" in versions:
+            self.start("rpcbind", "-f", "-w")
+            self.wait_tcp(111)
+        conf = os.path.join(self.directory, self.label + "-ganesha.conf")
+        with open(conf, "w", encoding="utf-8") as stream:
+            stream.write(_GANESHA.format(versions=versions, tree=tree, export=EXPORT))
+        self.start("ganesha.nfsd", "-F", "-f", conf, "-L", "STDERR", "-p", "/run/ganesha.pid")
+        self.wait_tcp(2049)
+
     def around(self, cards=1, model="virtio-net-pci"):
         """What QEMU is started with: that many cards on one wire."""
-        devices = ["-netdev", "tap,id=wire,ifname=guest0,script=no,downscript=no"]
+        wire = "tap,id=wire,ifname=guest0,script=no,downscript=no"
+        if self.vlan:
+            wire = "socket,id=wire,udp=127.0.0.1:%d,localaddr=127.0.0.1:%d" % VLAN_PORTS
+        devices = ["-netdev", wire]
         ends = ["wire"]
         if cards > 1:
             # A hub joins the ends of several.

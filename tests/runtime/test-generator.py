@@ -122,7 +122,6 @@ CASES = [
     ("root=PARTUUID=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartuuid-a", "3s"), ""),
     ("root=PARTLABEL=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartlabel-a", "3s"), ""),
     ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
-    ("root=nfs:1.2.3.4:/x rd.timeout=3", ALL, ""), ("root=/dev/nfs rd.timeout=3", ALL, ""),
     # shells
     ("rd.break", step("cleanup", "initrd-switch-root.target",
                       "Before=initrd-udevadm-cleanup-db.service initrd-switch-root.service"), ""),

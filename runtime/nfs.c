@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * A root on NFS.
+ *
+ *   root=nfs:[SERVER:]PATH[:OPTIONS], root=nfs4:…      and what else nfs-root.h has
+ *   root=[SERVER:]PATH                                 SERVER an address; PATH not below /dev
+ *   root=/dev/nfs [nfsroot=[SERVER:]PATH[,OPTIONS]]    of the kernel and of initramfs-tools, also
+ *                                                      with boot=nfs and no root=
+ *   root=dhcp, netroot=dhcp, nfsroot=auto              the path that DHCP gives (option 17)
+ *   netroot=nfs:…                                      the same where root= is nothing else
+ *   rd.nfs.domain=DOMAIN                               of NFSv4's names of users
+ *
+ * It becomes a sysroot.mount before that of systemd's fstab generator, of a file system type of our
+ * own: mount.initrdd-nfs (mount-nfs.c) fills in what only DHCP knows, and asks again until the server
+ * is there. What the unit names is SERVER:PATH, each part empty if it is not known yet.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fd-util.h"
+#include "generator.h"
+#include "nfs-root.h"
+#include "string-util.h"
+
+/* dracut's rd.retry=; what a server that starts with the clients needs. */
+#define SECONDS 180
+
+/* Whether a path is nothing else's. */
+static bool is_path(const Generator *g, const char *s) {
+        return *s == '/' && !startswith(s, "/dev/") && !option_get(g, "rd.live.image") &&
+               !endswith(s, ".iso") && !endswith(s, ".img");
+}
+
+/* 10.0.0.1:/path, [fd00::1]:/path; a host's name would need "nfs:" in front. */
+static bool is_address(const char *s) {
+        return (isdigit((unsigned char) *s) || *s == '[') && strstr(s, ":/") && !strstr(s, "://");
+}
+
+static bool is_dhcp(const char *s) {
+        return streq(s, "dhcp") || streq(s, "auto");
+}
+
+/* What the root is, in the forms of nfs-root.h; "dhcp"; NULL: it isn't on NFS. */
+static const char *find_text(const Generator *g) {
+        const char *root = option_get(g, "root"), *nfsroot = option_get(g, "nfsroot");
+        const char *boot = option_get(g, "boot"), *netroot = NULL;
+
+        STRV_FOREACH(word, g->words) {
+                const char *v = option_value(*word, "netroot");
+
+                if (v && (startswith(v, "nfs:") || startswith(v, "nfs4:") || is_dhcp(v)))
+                        netroot = v;
+        }
+        if (root && (streq(root, "/dev/nfs") || streq(root, "nfs") || streq(root, "nfs4")))
+                root = nfsroot ?: netroot ?: "";
+        else if (!root && boot && streq(boot, "nfs"))
+                root = nfsroot ?: netroot ?: "";
+        else if (!root)
+                root = netroot;
+        else if (!startswith(root, "nfs:") && !startswith(root, "nfs4:") && !is_dhcp(root) &&
+                 !is_address(root) && !is_path(g, root))
+                root = NULL;
+        return root && streq(root, "auto") ? "dhcp" : root;
+}
+
+/* The second field of an ip= that names a server; the kernel's. The caller frees. */
+static int find_server(const Generator *g, char **ret) {
+        _cleanup_free_ char *found = NULL;
+
+        STRV_FOREACH(word, g->words) {
+                const char *v = option_value(*word, "ip"), *end;
+                size_t digits = v ? strspn(v, "0123456789./") : 0;
+
+                /* An address or none, and behind it one more. */
+                if (!v || v[digits] != ':')
+                        continue;
+                v += digits + 1;
+                end = v + strspn(v, "0123456789.");
+                if (end == v || *end != ':')
+                        continue;
+                free(found);
+                found = strndup(v, (size_t) (end - v));
+                if (!found)
+                        return -ENOMEM;
+        }
+        if (!found && !(found = strdup("")))
+                return -ENOMEM;
+        *ret = TAKE_PTR(found);
+        return 0;
+}
+
+/* Percent signs are specifiers in units. The caller frees. */
+static char *escape_specifiers(const char *s) {
+        char *out = malloc(2 * strlen(s) + 1), *o = out;
+
+        if (!out)
+                return NULL;
+        for (; *s; s++) {
+                *o++ = *s;
+                if (*s == '%')
+                        *o++ = '%';
+        }
+        *o = '\0';
+        return out;
+}
+
+static bool has_option(char *const *options, const char *name) {
+        STRV_FOREACH(option, options) {
+                const char *rest = startswith(*option, name);
+
+                if (rest && (*rest == '\0' || *rest == '='))
+                        return true;
+        }
+        return false;
+}
+
+/* Read-only unless somebody says otherwise; rw is stronger than ro, as in dracut. */
+static int write_options(const Generator *g, NfsRoot *root, char **ret) {
+        bool writable = option_get(g, "rw") != NULL;
+        const char *flags = option_get(g, "rootflags");
+        _cleanup_strv_free_ char **all = NULL;
+        int r;
+
+        if (flags && (r = nfs_root_add_options(root, flags)) < 0)
+                return r;
+        r = strv_extend(&all, writable ? "rw" : "ro");
+        if (r >= 0 && root->version4 && !has_option(root->options, "vers") &&
+            !has_option(root->options, "nfsvers"))
+                r = strv_extend(&all, "vers=4");
+        /* Nobody is there to keep the locks of version 3; version 4 has its own. */
+        if (r >= 0 && !root->version4)
+                r = strv_extend(&all, "nolock");
+        STRV_FOREACH(option, root->options)
+                if (r >= 0 && !streq(*option, "lock") && !streq(*option, "nolock"))
+                        r = strv_extend(&all, *option);
+        if (r < 0)
+                return r;
+        return (*ret = strv_join(all, ",")) ? 0 : -ENOMEM;
+}
+
+/* As long as the device of another root would be waited for; there is no need to be as short. */
+static unsigned find_seconds(const Generator *g) {
+        unsigned seconds = SECONDS, delay;
+
+        if (option_seconds(g, "rd.timeout", &seconds) < 0 &&
+            (option_seconds(g, "rd.retry", &seconds) < 0 || seconds == 0))
+                seconds = SECONDS;
+        if (option_seconds(g, "rootdelay", &delay) >= 0 && seconds > 0)
+                seconds = MAX_OF(seconds, delay);
+        return seconds;
+}
+
+static int write_mount(const Generator *g, NfsRoot *root) {
+        _cleanup_free_ char *options = NULL, *text = NULL, *path = NULL, *shown = NULL;
+        const char *interface = option_get(g, "bootdev") ?: option_get(g, "BOOTIF");
+        int r = write_options(g, root, &options);
+
+        if (r < 0)
+                return r;
+        if (interface &&
+            interface[strspn(interface, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "0123456789._-:@+")])
+                interface = NULL;
+        path = escape_specifiers(root->path);
+        shown = escape_specifiers(options);
+        if (!path || !shown ||
+            str_printf(&text,
+                       "# initrdd-generator, from the kernel command line\n"
+                       "[Unit]\n"
+                       "Description=Root on NFS\n"
+                       "DefaultDependencies=no\n"
+                       "Wants=network-online.target\n"
+                       "After=network-online.target\n"
+                       "Before=initrd-root-fs.target remote-fs-pre.target\n"
+                       "\n"
+                       "[Mount]\n"
+                       "What=%s:%s\n"
+                       "Where=/sysroot\n"
+                       "Type=initrdd-nfs\n"
+                       "Options=%s\n"
+                       "Environment=INITRDD_TIMEOUT=%u%s%s\n"
+                       "TimeoutSec=infinity\n"
+                       "StandardError=journal+console\n",
+                       root->server, path, shown, find_seconds(g),
+                       interface ? " INITRDD_INTERFACE=" : "", interface ?: "") < 0)
+                return -ENOMEM;
+        r = generator_write(g, g->early, "sysroot.mount", text);
+        return r < 0 ? r
+                     : generator_add_symlink(g, "initrd-root-fs.target", "requires",
+                                             "sysroot.mount");
+}
+
+/* idmapd.conf(5) */
+static int write_domain(const Generator *g) {
+        const char *domain = option_get(g, "rd.nfs.domain");
+        _cleanup_free_ char *text = NULL;
+
+        if (!domain)
+                return 0;
+        if (*domain == '\0' ||
+            domain[strspn(domain, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX"
+                                  "YZ0123456789.-_")]) {
+                generator_warn(g, "rd.nfs.domain=%s is no domain and was ignored", domain);
+                return 0;
+        }
+        if (str_printf(&text,
+                       "# initrdd-generator, from the kernel command line\n"
+                       "[General]\nDomain = %s\n",
+                       domain) < 0)
+                return -ENOMEM;
+        return generator_write(g, "/etc", "idmapd.conf", text);
+}
+
+int generate_nfs(const Generator *g) {
+        _cleanup_nfs_root_done_ NfsRoot root = {};
+        const char *text = find_text(g);
+        int r = write_domain(g);
+
+        if (!text || r < 0)
+                return r;
+        r = nfs_root_parse(streq(text, "dhcp") ? "" : text, &root);
+        if (r == -EINVAL) {
+                generator_warn(g, "\"%s\" is no root on NFS and was ignored", text);
+                return 0;
+        }
+        if (r >= 0 && !*root.server && !streq(text, "dhcp")) {
+                free(root.server);
+                root.server = NULL;
+                r = find_server(g, &root.server);
+        }
+        return r < 0 ? r : write_mount(g, &root);
+}

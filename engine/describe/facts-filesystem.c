@@ -117,7 +117,13 @@ static int walk_overlay(Host *h, struct libmnt_fs *fs, char ***devices, unsigned
                 if (!value || strv_split(&paths, value, ":") < 0)
                         return -ENOMEM;
                 STRV_FOREACH(path, paths) {
-                        r = host_walk_path(h, *path, devices, depth + 1);
+                        _cleanup_free_ char *target = NULL;
+
+                        /* Initramfses leave links there: /run/overlayfs. */
+                        if (host_readlink(h, *path, &target) == -ENOMEM)
+                                return -ENOMEM;
+                        r = host_walk_path(h, target && *target == '/' ? target : *path, devices,
+                                           depth + 1);
                         if (r == -ENOMEM)
                                 return r;
                         found |= r > 0;

@@ -12,6 +12,8 @@
  * kernel command line. A root in memory with a /usr on disk is one that is made anew at each boot.
  * When all lead nowhere the answer is a failure: an image for an unknown root would be one that
  * does not boot.
+ *
+ * A live system is one whose initramfs has left a medium at /run/initramfs/live.
  */
 
 #include "facts-host.h"
@@ -253,6 +255,8 @@ int host_find_mounts(Host *h) {
         int r;
 
         r = find_root(h);
+        if (r >= 0 && find_target(h->mountinfo, "/run/initramfs/live", MNT_ITER_FORWARD))
+                r = host_tag(h, "live");
         if (r < 0)
                 return r;
         iter = libmount.new_iter(MNT_ITER_FORWARD);

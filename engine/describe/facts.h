@@ -15,6 +15,7 @@
  *   net            a root or a layer needs the network
  *   resume         there is a swap to resume from
  *   usr            /usr is a file system of its own
+ *   live           the root is an image on a medium, which the initramfs has mounted
  *   tpm2, fido2, pkcs11   a token unlocks one of the layers
  *   keymap:console-setup, keymap:vconsole, keymap:loadkeys   a keyboard layout is configured, and
  *                  what loads it: the last is plain loadkeys with a vconsole.conf

@@ -41,10 +41,10 @@ static int check_kernel(const Profile *profile, const Kernel *kernel, Report *re
         return 0;
 }
 
-/* Whether a layer needs anybody: the kernel does partitions alone. */
+/* Whether a layer needs anybody: the kernel does partitions alone, and memory, of which overlays are. */
 static bool needs_module(const char *tag) {
-        static const char *const alone[] = { "block:part", "block:loop", "block:dm",
-                                             "block:zram" };
+        static const char *const alone[] = { "block:part", "block:loop", "block:dm", "block:zram",
+                                             "fs:tmpfs" };
 
         if (!startswith(tag, "fs:") && !startswith(tag, "block:"))
                 return false;

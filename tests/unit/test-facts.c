@@ -271,6 +271,18 @@ static void test_mounts(void **state) {
                   "mount 24 22 0:31 / /run/o rw - tmpfs tmpfs rw\n",
                   "block:part fs:overlay fs:squashfs fs:tmpfs transport:nvme",
                   "/ overlay overlay nvme0n1p1 nvme0n1" },
+                { "a live system, what it writes is kept", NVME SATA(1, "sda", "8:0")
+                  VIRTUAL("loop0", "7:0")
+                  "file /sys/class/block/loop0/loop/backing_file "
+                  "/run/initramfs/live/LiveOS/squashfs.img\n"
+                  "mount 22 1 0:30 / / rw - overlay LiveOS_rootfs rw,lowerdir=/run/rootfsbase,"
+                  "upperdir=/run/overlayfs,workdir=/run/ovlwork\n"
+                  "mount 23 22 8:0 / /run/initramfs/live ro - iso9660 /dev/sda ro\n"
+                  "mount 24 22 7:0 / /run/rootfsbase ro - squashfs /dev/loop0 ro\n"
+                  "mount 25 22 259:1 / /run/initramfs/overlayfs rw - ext4 /dev/nvme0n1p1 rw\n"
+                  "link /run/overlayfs /run/initramfs/overlayfs/changes\n",
+                  "block:loop block:part fs:ext4 fs:iso9660 fs:overlay fs:squashfs live transport:ata "
+                  "transport:nvme", "/ LiveOS_rootfs overlay loop0 sda nvme0n1p1 nvme0n1" },
                 { "systemd.volatile=yes", NVME
                   "mount 22 1 0:30 / / rw - tmpfs tmpfs rw\n"
                   "mount 23 22 259:1 /usr /usr ro - ext4 /dev/nvme0n1p1 ro\n"

@@ -104,7 +104,7 @@ static void test_layers(void **state) {
                 { plain, { "fs:ext4" }, { "fs:ext4" } },
                 { plain, { "fs:ext4" }, { "fs:*" } },
                 { plain, { "fs:ext4", "block:part", "net", "tpm2" }, { "fs:ext4" } },
-                { plain, { "block:dm", "block:loop", "block:zram" }, { "net" } },
+                { plain, { "block:dm", "block:loop", "block:zram", "fs:tmpfs" }, { "net" } },
                 { plain, { "fs:ext4" }, { "fs:xfs" }, .kind = FAILURE_INCOMPLETE,
                   .says = "needs fs:ext4" },
                 { plain, { "fs:ext4", "block:lvm" }, { "fs:ext4" }, .kind = FAILURE_INCOMPLETE,

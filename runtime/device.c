@@ -58,28 +58,19 @@ static char *encode_label(const char *s) {
         return out;
 }
 
-/* The node that root= names; 0 when it names none. */
-static int root_node(const Generator *g, char **ret) {
+int device_node(const char *spec, char **ret) {
         static const struct {
                 const char *prefix, *directory;
         } kinds[] = {
-                { "UUID=", "by-uuid" },
-                { "LABEL=", "by-label" },
-                { "PARTUUID=", "by-partuuid" },
+                { "UUID=", "by-uuid" },           { "LABEL=", "by-label" },
+                { "CDLABEL=", "by-label" },       { "PARTUUID=", "by-partuuid" },
                 { "PARTLABEL=", "by-partlabel" },
         };
-        const char *root = option_get(g, "root");
 
-        if (!root)
-                return 0;
-        root = startswith(root, "block:") ?: root;
-        if (startswith(root, "/dev/")) {
-                if (streq(root, "/dev/nfs") || streq(root, "/dev/ram0"))
-                        return 0;
-                return (*ret = strdup(root)) ? 1 : -ENOMEM;
-        }
+        if (startswith(spec, "/dev/"))
+                return (*ret = strdup(spec)) ? 1 : -ENOMEM;
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
-                const char *value = startswith(root, kinds[i].prefix);
+                const char *value = startswith(spec, kinds[i].prefix);
                 _cleanup_free_ char *encoded = NULL;
 
                 if (!value || !*value)
@@ -91,6 +82,15 @@ static int root_node(const Generator *g, char **ret) {
                 return 1;
         }
         return 0;
+}
+
+/* The node that root= names; 0 when it names none. */
+static int root_node(const Generator *g, char **ret) {
+        const char *root = option_get(g, "root");
+
+        if (!root || streq(root, "/dev/nfs") || streq(root, "/dev/ram0"))
+                return 0;
+        return device_node(startswith(root, "block:") ?: startswith(root, "live:") ?: root, ret);
 }
 
 int generate_device(const Generator *g) {

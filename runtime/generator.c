@@ -33,6 +33,10 @@ void generator_warn(const Generator *g, const char *format, ...) {
         va_start(ap, format);
         vsnprintf(message, sizeof(message), format, ap);
         va_end(ap);
+        /* What is quoted may be anything, and this is one line. */
+        for (char *c = message; *c; c++)
+                if ((unsigned char) *c < ' ')
+                        *c = '?';
         if (!*g->root)
                 fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
         n = snprintf(line, sizeof(line), "%sinitrdd-generator[%d]: %s\n", fd >= 0 ? "<28>" : "",
@@ -129,7 +133,8 @@ static bool in_initrd(void) {
 int main(int argc, char *argv[]) {
         static int (*const nouns[])(const Generator *) = {
                 generate_lvm,     generate_md,      generate_crypt, generate_device,
-                generate_console, generate_network, generate_nfs,
+                generate_console, generate_network, generate_nfs,   generate_live,
+                generate_overlay,
         };
         _cleanup_strv_free_ char **words = NULL;
         Generator g = { .root = getenv("INITRDD_GENERATOR_ROOT") ?: "" };

@@ -53,6 +53,41 @@ int generate_device(const Generator *g);
 int generate_console(const Generator *g);
 int generate_network(const Generator *g);
 int generate_nfs(const Generator *g);
+int generate_live(const Generator *g);
+int generate_overlay(const Generator *g);
 
 /* device.c: /dev/disk/by-uuid/a-b → "dev-disk-by\x2duuid-a\x2db". The caller frees. */
 char *unit_escape_path(const char *path);
+/* The node that "LABEL=x", its like, or "/dev/x" names; CDLABEL= is dracut's word for the label of a
+ * medium. 1; 0 when it names none. The caller frees. */
+int device_node(const char *spec, char **ret);
+
+/* live.c: whether root= is an image on a medium, however it is written. */
+bool live_is_root(const Generator *g);
+
+/* overlay.c: what the command line says of writing to a root that isn't written to. */
+typedef struct Overlay {
+        bool wanted; /* over any root; an image on a medium needs no asking */
+        bool none; /* not even over that */
+        bool readonly, reset;
+        const char *device; /* as it was written, or NULL for memory */
+        char *node;
+        char *path; /* there, or NULL */
+        char *memory; /* options of its tmpfs, or NULL */
+} Overlay;
+
+int overlay_read(const Generator *g, Overlay *ret);
+void overlay_done(Overlay *o);
+/* The service that makes /run/overlayfs and /run/ovlwork, and with `over` lays it over that mount.
+ * `more` are further lines of its [Unit]; `live` is where a medium of an image has its directories,
+ * or NULL. */
+int overlay_write_service(const Generator *g, const Overlay *o, const char *live, const char *over,
+                          const char *more);
+
+/* unit.c: text for units. The caller frees. */
+/* One word of a command line, in quotes. */
+char *unit_quote(const char *word);
+/* For values in which only "%" means something. */
+char *unit_escape_percent(const char *value);
+/* A value can stand in a unit: nothing but printing characters, and no line goes on after it. */
+bool unit_value_is_valid(const char *value);

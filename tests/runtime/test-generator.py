@@ -46,6 +46,53 @@ def step(name, target, *lines):
                         "n/%s.wants/%s" % (target, unit): "-> ../" + unit})
 
 
+LOWER = "lowerdir=/run/rootfsbase,upperdir=/run/overlayfs,workdir=/run/ovlwork\n"
+
+
+def live(what, options="Options=ro\n", helper=None, root=LOWER, overlay="initrdd-overlay", device=None):
+    """The units of an image on a medium; `overlay` is the end of that service's command, or None."""
+    told = ["What=%s\n" % what, "Where=/run/initramfs/live\n", options]
+    files = {"e/run-initramfs-live.mount": told,
+             "e/sysroot.mount": ["Where=/sysroot\n", root],
+             "e/initrd-root-fs.target.requires/sysroot.mount": "-> ../sysroot.mount",
+             "n/initrdd-live.service":
+                 "/initrdd-live%s\n" % (helper or ' "%s" "LiveOS" "squashfs.img"' % what)}
+    if device:
+        files["n/initrd-root-device.target.d/60-initrdd-live.conf"] = "After=%s.device\n" % device
+    if overlay:
+        files["n/initrdd-overlay.service"] = [overlay, "Requires=initrdd-live.service\n"]
+    return dict(ALL, **files)
+
+
+def by_label(label="A", **options):
+    options.setdefault("device", r"dev-disk-by\x2dlabel-" + label)
+    return live("/dev/disk/by-label/" + label, **options)
+
+
+def found(spec, how, helper=None):
+    """The same where the medium has to be looked for."""
+    files = live(spec, helper=helper)
+    del files["e/run-initramfs-live.mount"]
+    return merged(dict(files, **{FIND: '"%s"\n' % how}), LIVE, "Requires=initrdd-live-find.service\n")
+
+
+def covers(arguments="", *lines):
+    """An overlay over any root."""
+    return dict(ALL, **{
+        "n/initrdd-overlay.service": ['initrdd-overlay%s "--over=/sysroot"\n' % arguments,
+                                      "After=sysroot.mount\n"] + list(lines),
+        "n/initrd-root-fs.target.requires/initrdd-overlay.service": "-> ../initrdd-overlay.service"})
+
+
+def merged(files, path, *parts):
+    """More of what must be in one of the files."""
+    had = files[path]
+    return dict(files, **{path: ([had] if isinstance(had, str) else list(had)) + list(parts)})
+
+
+OVERLAY, LIVE = "n/initrdd-overlay.service", "n/initrdd-live.service"
+FIND = "n/initrdd-live-find.service"
+DEBIAN = ' "boot=live" "live" "filesystem.squashfs"'
 BY_UUID = r"dev-disk-by\x2duuid-12\x2d34"
 CASES = [
     ("", ALL, ""),
@@ -163,6 +210,148 @@ CASES = [
     ("rd.debug", dict(ALL, **{
         "n/systemd-udevd.service.d/60-initrdd.conf": "SYSTEMD_LOG_LEVEL=debug"}), ""),
     ("rd.debug=0 rd.info=0", ALL, ""),
+    # images on a medium
+    ("root=live:LABEL=A", by_label(), ""), ("root=live:CDLABEL=A", by_label(), ""),
+    ("root=live:CDLABEL=A rd.live.image", by_label(), ""),
+    ("root=CDLABEL=A rd.live.image", by_label(), ""),
+    ("root=LABEL=A rd.live.image=1", by_label(), ""), ("root=LABEL=A rd.live.image=0", ALL, ""),
+    ("root=live:UUID=1-2", live("/dev/disk/by-uuid/1-2", device=r"dev-disk-by\x2duuid-1\x2d2"), ""),
+    ("root=live:PARTUUID=a", live("/dev/disk/by-partuuid/a", device=r"dev-disk-by\x2dpartuuid-a"), ""),
+    ("root=live:PARTLABEL=a",
+     live("/dev/disk/by-partlabel/a", device=r"dev-disk-by\x2dpartlabel-a"), ""),
+    ("root=live:/dev/sr0", live("/dev/sr0", device="dev-sr0"), ""),
+    ("root=/dev/sr0 rd.live.image", live("/dev/sr0", device="dev-sr0"), ""),
+    ("'root=live:LABEL=A 1%/\"$'", live(r"/dev/disk/by-label/A\x201\x25\x2f\x22\x24",
+                                        helper=r' "/dev/disk/by-label/A\\x201\\x25\\x2f\\x22\\x24"'
+                                        ' "LiveOS" "squashfs.img"',
+                                        device=r"dev-disk-by\x2dlabel-A\x5cx201\x5cx25\x5cx2f\x5cx22"
+                                        r"\x5cx24"), ""),
+    ("'root=live:/dev/a%b\"$c'", live("/dev/a%%b\"$c", helper=r' "/dev/a%%b\"$$c" "LiveOS"'
+                                     ' "squashfs.img"', device=r"dev-a\x25b\x22\x24c"), ""),
+    ("root=live:/boot/x.iso", live("/boot/x.iso", "Options=loop,ro\n"), ""),
+    ("root=live:LABEL=A rd.timeout=5",
+     dict(by_label(), **{r"n/dev-disk-by\x2dlabel-A.device.d/60-initrdd.conf": "Sec=5s\n"}), ""),
+    ("root=live:LABEL=A rw", by_label(options="Options=rw\n"), ""),
+    ("root=live:LABEL=A ro rw", by_label(), ""),
+    ("root=live:LABEL=A rootflags=noatime,%x", by_label(root="Options=noatime,%%x," + LOWER), ""),
+    ("'root=live:LABEL=A' 'rootflags=a\nb'", by_label(root="Options=" + LOWER),
+     "can't be passed on"),
+    ("root=live:", ALL, '"" is neither a device nor a file'),
+    ("root=live:/", ALL, "is neither a device"), ("root=live:A", ALL, '"A" is neither a device'),
+    ("root=live:LABEL=", ALL, "is neither a device"),
+    ("root=live:/dev/../../etc", ALL, "is neither a device"),
+    ("'root=live:/dev/a\nb'", ALL, "is neither a device"),
+    ("root=live:/dev/a\\\\", ALL, "is neither a device"),
+    ("rd.live.image", ALL, "rd.live.image is nothing without root="),
+    ("root=live:http://x/y.img", ALL, "can't be fetched from the network"),
+    ("root=https://x/y.img", ALL, "can't be fetched from the network"),
+    ("root=live:nfs://x/y", ALL, "can't be fetched from the network"),
+    ("root=live:LABEL=A rd.live.dir=/a/b rd.live.squashimg=c.d",
+     by_label(helper=' "/dev/disk/by-label/A" "a/b" "c.d"'), ""),
+    ("root=live:LABEL=A 'rd.live.dir=a $b%'",
+     by_label(helper=' "/dev/disk/by-label/A" "a $$b%%" "squashfs.img"',
+              overlay='"--live=a $$b%%"\n'), ""),
+    ("root=live:LABEL=A rd.live.dir=../x", by_label(), "rd.live.dir=../x is no path on a medium"),
+    ("root=live:LABEL=A rd.live.dir=", by_label(), "rd.live.dir= is no path"),
+    ("root=live:LABEL=A rd.live.squashimg=/", by_label(), "rd.live.squashimg=/ is no path"),
+    ("root=live:LABEL=A rd.live.ram", by_label(
+        helper=' --copy=1024 "/dev/disk/by-label/A" "LiveOS" "squashfs.img"'), ""),
+    ("root=live:LABEL=A rd.live.ram=1 rd.minmem=0", by_label(
+        helper=' --copy=0 "/dev/disk/by-label/A" "LiveOS" "squashfs.img"'), ""),
+    ("root=live:LABEL=A rd.live.ram rd.minmem=some", by_label(
+        helper=' --copy=1024 "/dev/disk/by-label/A" "LiveOS" "squashfs.img"'),
+     "rd.minmem=some is no number"),
+    ("root=live:LABEL=A rd.live.ram=0", by_label(), ""),
+    ("root=live:LABEL=A rd.live.ram=maybe", by_label(), "rd.live.ram=maybe is neither"),
+    ("root=live:LABEL=A rd.writable.fsimg", by_label(
+        helper=' --writable "/dev/disk/by-label/A" "LiveOS" "squashfs.img"', overlay=None,
+        root="What=/run/rootfsbase\n"), ""),
+    ("root=live:LABEL=A rd.live.debug",
+     merged(by_label(), LIVE, "StandardOutput=journal+console\n"), ""),
+    ("root=live:LABEL=A rd.live.check", by_label(), "this image has no checkisomd5"),
+    ("root=live:/x.iso rd.live.check", live("/x.iso", "Options=loop,ro\n"), "it is for devices"),
+    # a medium that nobody has named
+    ("root=live:CDLABEL=A iso-scan/filename=/isos/a.iso", found("isos/a.iso", "--iso=isos/a.iso"), ""),
+    ("root=live:CDLABEL=A 'iso-scan/filename=a $b%.iso' rd.timeout=7", merged(dict(
+        found("a $$b%%.iso", "--iso=a $$b%%.iso"),
+        **{r"n/dev-disk-by\x2dlabel-A.device.d/60-initrdd.conf": "Sec=7s\n"}), FIND, "--timeout=7 "), ""),
+    ("root=live:CDLABEL=A iso-scan/filename=../a", by_label(),
+     "iso-scan/filename=../a is no path on a medium"),
+    ("root=live:CDLABEL=A iso-scan/filename=", by_label(), "iso-scan/filename= is no path"),
+    ("root=LABEL=A iso-scan/filename=a", ALL, ""),
+    ("boot=live", found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), ""),
+    ("boot=live components quiet splash rd.timeout=0",
+     merged(found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), FIND, "--timeout=0 "), ""),
+    ("boot=live live-media-path=/d/e toram", merged(found(
+        "boot=live", "--with=d/e/filesystem.squashfs", ' --copy=1024 "boot=live" "d/e" '
+        '"filesystem.squashfs"'), OVERLAY, '"--live=d/e"\n'), ""),
+    ("boot=live findiso=/x.iso", found("x.iso", "--iso=x.iso", DEBIAN.replace("boot=live", "x.iso")), ""),
+    ("boot=live live-media=LABEL=A", by_label(helper=' "/dev/disk/by-label/A" "live" '
+                                              '"filesystem.squashfs"'), ""),
+    ("boot=live live-media=removable", found(
+        "boot=live", "--with=live/filesystem.squashfs", DEBIAN),
+     "live-media=removable names no device"),
+    ("boot=live persistence", found("boot=live", "--with=live/filesystem.squashfs", DEBIAN),
+     "persistence is not supported"),
+    ("boot=live rd.overlay=LABEL=B", merged(found(
+        "boot=live", "--with=live/filesystem.squashfs", DEBIAN), OVERLAY,
+        '"--device=/dev/disk/by-label/B"'), ""),
+    ("boot=local", ALL, ""), ("boot=", ALL, ""), ("boot", ALL, ""),
+    # what is written over them
+    ("root=live:LABEL=A rd.live.overlay=none", by_label(
+        helper=' --plain "/dev/disk/by-label/A" "LiveOS" "squashfs.img"', overlay=None,
+        root="Options=bind\n"), ""),
+    ("root=live:LABEL=A rd.overlay=None rd.live.overlay=LABEL=B", by_label(
+        helper=' --plain "/dev/disk/by-label/A" "LiveOS" "squashfs.img"', overlay=None,
+        root="Options=bind\n"), ""),
+    ("root=live:LABEL=A rd.live.overlay.overlayfs=1 rd.live.overlay.nouserconfirmprompt", by_label(),
+     ""),
+    ("root=live:LABEL=A rd.overlay=0", by_label(), ""),
+    ("root=live:LABEL=A rd.live.overlay=LABEL=B:/c/d",
+     merged(by_label(overlay=' "--device=/dev/disk/by-label/B" "--path=/c/d" "--live=LiveOS"\n'),
+            OVERLAY, "Wants=dev-disk-by\\x2dlabel-B.device\nAfter=dev"), ""),
+    ("root=live:LABEL=A rd.overlay=UUID=1-2:auto",
+     by_label(overlay=' "--device=/dev/disk/by-uuid/1-2" "--live=LiveOS"\n'), ""),
+    ("root=live:LABEL=A rd.overlay=/dev/disk/by-path/pci-0:1:2",
+     by_label(overlay=' "--device=/dev/disk/by-path/pci-0:1:2" "--live=LiveOS"\n'), ""),
+    ("root=live:LABEL=A rd.live.overlay=/dev/sdb1:/x.img rd.live.overlay.reset",
+     by_label(overlay=' --reset "--device=/dev/sdb1" "--path=/x.img" "--live=LiveOS"\n'), ""),
+    ("root=live:LABEL=A rd.live.overlay=LABEL=B rd.live.overlay.readonly",
+     by_label(overlay=' --read-only "--device=/dev/disk/by-label/B" "--live=LiveOS"\n',
+              root="lowerdir=/run/overlayfs-r:/run/rootfsbase,upper"), ""),
+    ("root=live:LABEL=A rd.live.overlay.size=512",
+     by_label(overlay=' "--memory=size=512m" "--live=LiveOS"\n'), ""),
+    ("root=live:LABEL=A rd.live.overlay.size=big", by_label(), "size=big is no number of MiB"),
+    ("root=live:LABEL=A rd.live.overlay.size=0", by_label(), "size=0 is no number of MiB"),
+    ("root=live:LABEL=A rd.live.overlay.thin", by_label(), "rd.live.overlay.thin is not supported"),
+    ("root=live:LABEL=A rd.live.overlay=sdb1", by_label(), "rd.overlay=sdb1 names no device"),
+    ("root=live:LABEL=A rd.overlay=LABEL=B:/../x", by_label(), "names no device; changes stay in"),
+    ("root=live:LABEL=A rd.overlay=LABEL=B:/", by_label(), "names no device"),
+    ("root=live:LABEL=A rd.overlay=LABEL=", by_label(), "names no device"),
+    # and over any root
+    ("root=UUID=12-34 rd.overlay", covers(), ""), ("root=UUID=12-34 rd.overlay=1", covers(), ""),
+    ("root=UUID=12-34 rootovl", covers(), ""),
+    ("root=UUID=12-34 rd.live.overlay.overlayfs", covers(), ""),
+    ("rd.overlay", covers("", "Before=initrd-root-fs.target sysroot-usr.mount"), ""),
+    ("rd.overlay=0", ALL, ""), ("rd.overlay=off", ALL, ""), ("rd.overlay rd.overlay=no", ALL, ""),
+    ("rd.overlay=none", ALL, ""), ("rootovl=0", ALL, ""),
+    ("rd.overlay.readonly rd.overlay.reset", ALL, ""),
+    ("rd.live.overlay=LABEL=B", ALL, ""),
+    ("rd.overlay rd.live.overlay=LABEL=B", covers(' "--device=/dev/disk/by-label/B"'), ""),
+    ("rd.overlay=LABEL=B", covers(' "--device=/dev/disk/by-label/B"',
+                                  r"Wants=dev-disk-by\x2dlabel-B.device"), ""),
+    ("rd.overlay=LABEL=B:/o/u rd.overlay.readonly=1 rd.overlay.reset=1",
+     covers(' --read-only --reset "--device=/dev/disk/by-label/B" "--path=/o/u"'), ""),
+    ("rd.overlay=tmpfs", covers(), ""), ("rd.overlay=tmpfs:", covers(), ""),
+    ("rd.overlay=tmpfs:size=25%,nr_inodes=10k", covers(' "--memory=size=25%%,nr_inodes=10k"'), ""),
+    ("rd.overlay=tmpfs:size=1G,mode=0777", covers(' "--memory=size=1G"'),
+     'knows no option "mode=0777"'),
+    ("rd.overlay=tmpfs:size=,", covers(), 'knows no option "size="'),
+    ("rd.overlay=tmpfs:size=1,,nr_blocks=$x", covers(' "--memory=size=1"'), "knows no option"),
+    ("rd.overlay=tmpfsx", covers(), "rd.overlay=tmpfsx names no device"),
+    ("rd.overlay=yes-please", covers(), "rd.overlay=yes-please names no device"),
+    ("rd.overlay=", covers(), "rd.overlay= names no device"),
+    ("rd.overlay.crypt=LABEL=C", ALL, "rd.overlay.crypt is not supported"),
 ]
 # Where systemd's own generator is there to make the units.
 TABLE = "r/run/initrdd/cryptopts"
@@ -288,6 +477,18 @@ class Generator(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertIn("This image has no LVM", told)
         self.assertEqual(list(self.tree()), ["r/etc/mdadm/mdadm.conf"])
+
+    def test_medium_check(self):
+        """Where the program for it is in the image."""
+        os.makedirs(os.path.join(self.directory.name, "r/usr/bin"))
+        self.write("r/usr/bin/checkisomd5", "")
+        os.chmod(os.path.join(self.directory.name, "r/usr/bin/checkisomd5"), 0o755)
+        files = merged(by_label(), "e/run-initramfs-live.mount",
+                       "Requires=initrdd-live-check.service\nAfter=initrdd-live-check.service\n")
+        self.check("root=live:LABEL=A rd.live.check", dict(files, **{
+            "r/usr/bin/checkisomd5": "", "n/initrdd-live-check.service": [
+                'ExecStart=checkisomd5 --verbose "/dev/disk/by-label/A"\n',
+                "After=dev-disk-by\\x2dlabel-A.device\n"]}), "")
 
     def test_real_root(self):
         before = self.tree()

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/* For the programs that bring up a root: what they tell, and mounts. */
+
+#include "macro.h"
+
+/* A line for the journal and the console; the second is what the unit fails with. */
+void tell(const char *format, ...) _printf_(1, 2);
+void tell_warning(const char *format, ...) _printf_(1, 2);
+void tell_error(const char *format, ...) _printf_(1, 2);
+
+/* mount(8), which knows file systems by their content and makes loop devices. The directory is made.
+ * 0; -EIO when it fails, and it has said why. */
+int mount_device(const char *options, const char *what, const char *where);
+/* One directory at another place, too. The place is made. 0, or an error that was told. */
+int mount_bind(const char *what, const char *where);
+/* Memory. `options` are added to ours. */
+int mount_memory(const char *where, const char *options);
+/* Whether `path` is a directory. */
+bool is_directory(const char *path);

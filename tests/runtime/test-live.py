@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""initrdd-live, initrdd-live-find and initrdd-overlay with each kind of image and of overlay, without a boot.
+
+They are run in a mount namespace of their own with an empty /run, by root, on a kernel with loop
+devices, squashfs and overlayfs; elsewhere this is skipped. Media are directories, devices are loop
+devices.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LIVE, OVERLAY, FIND = (os.path.abspath(sys.argv.pop(1)) for _ in range(3))
+PROGRAMS = ("unshare", "mksquashfs", "mke2fs", "losetup")
+# $1 is the directory with the images; $live, $find and $overlay are the programs.
+PREPARE = """
+cd "$1"
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mkdir -p /run/initramfs/live
+"""
+# What the kernel must be able to do, tried.
+TRIAL = PREPARE + """
+mount -o loop,ro squashfs.img /run/initramfs/live
+mkdir /run/u /run/w /run/o
+mount -t overlay -o lowerdir=/run/initramfs/live,upperdir=/run/u,workdir=/run/w none /run/o
+"""
+SHOW = """
+echo "root: $(cat /run/rootfsbase/marker)"
+if touch /run/rootfsbase/x 2>/dev/null; then echo writable; else echo read-only; fi
+"""
+MOUNT = "mount --bind %s /run/initramfs/live\n"
+# Stands for the sysroot.mount of an image.
+COVER = """
+mkdir /run/sysroot
+mount -t overlay -o lowerdir=${lower}/run/rootfsbase,upperdir=/run/overlayfs,workdir=/run/ovlwork none /run/sysroot
+echo "kept: $(cat /run/sysroot/kept 2>/dev/null)"
+echo once >>/run/sysroot/kept
+echo "upper: $(readlink /run/overlayfs)"
+"""
+
+
+class Programs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        missing = [name for name in PROGRAMS if not shutil.which(name)]
+        if os.geteuid() != 0 or missing:
+            raise unittest.SkipTest("needs root, and %s" % (", ".join(missing) or "nothing else"))
+        cls.directory = tempfile.mkdtemp(prefix="test-live-", dir="/var/tmp")
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.make()
+        done = cls.shell(TRIAL)
+        if done.returncode != 0:
+            raise unittest.SkipTest("this kernel can't do it: " + done.stdout.strip())
+
+    @classmethod
+    def make(cls):
+        def path(name):
+            return os.path.join(cls.directory, name)
+
+        def directory(name):
+            os.makedirs(path(name))
+            return path(name)
+
+        def call(*command):
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+        def tree(name, marker):
+            directory(name + "/usr")
+            with open(path(name + "/marker"), "w", encoding="ascii") as stream:
+                stream.write(marker + "\n")
+            return path(name)
+
+        call("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree("t1", "in a file system"),
+             path("rootfs.img"), "4M")
+        call("mksquashfs", tree("t2", "in a squashfs"), path("squashfs.img"), "-quiet", "-no-progress")
+        os.link(path("rootfs.img"), directory("inner/LiveOS") + "/rootfs.img")
+        call("mksquashfs", path("inner"), path("nested.img"), "-quiet", "-no-progress")
+        call("mksquashfs", directory("nothing"), path("nothing.img"), "-quiet", "-no-progress")
+        for name, images in (("plain", ["squashfs.img"]), ("nested", ["nested.img"]),
+                             ("uncompressed", ["rootfs.img"]), ("wrong", ["nothing.img"])):
+            place = directory(name + "/LiveOS")
+            for image in images:
+                os.link(path(image), os.path.join(
+                    place, "rootfs.img" if image == "rootfs.img" else "squashfs.img"))
+        with open(directory("broken/LiveOS") + "/squashfs.img", "wb") as stream:
+            stream.write(b"hsqs" + bytes(100000))
+        directory("elsewhere/a b")
+        os.link(path("squashfs.img"), path("elsewhere/a b/x.img"))
+        tree("bare", "on the medium")
+        with open(path("t3"), "wb") as stream:
+            stream.write(bytes(100000))
+        os.mkdir(path("empty"))
+
+    @classmethod
+    def shell(cls, script):
+        return subprocess.run(["unshare", "-m", "sh", "-ec", script, "sh", cls.directory], text=True,
+                              env=dict(os.environ, live=LIVE, overlay=OVERLAY, find=FIND, LC_ALL="C"),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              timeout=300)
+
+    def check(self, script, *says):
+        done = self.shell(PREPARE + script)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        for text in says:
+            self.assertIn(text, done.stdout)
+        return done.stdout
+
+    def show(self, medium, options, *says, where='LiveOS squashfs.img'):
+        return self.check(MOUNT % medium + '"$live" %s /dev/x %s\n' % (options, where) + SHOW, *says)
+
+    def fails(self, script, *says):
+        done = self.shell(PREPARE + script)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for text in says:
+            self.assertIn(text, done.stdout)
+
+    def test_images(self):
+        self.show("plain", "", "root: in a squashfs", "read-only")
+        self.show("nested", "", "root: in a file system", "read-only")
+        self.show("uncompressed", "", "root: in a file system", "read-only")
+        self.show("bare", "", "root: on the medium")
+        self.show("elsewhere", "", "root: in a squashfs", where="'a b' x.img")
+
+    def test_copies(self):
+        """What is used is the copy; the medium could be taken away."""
+        for medium, name, root in (("plain", "squashed.img", "in a squashfs"),
+                                   ("nested", "squashed.img", "in a file system"),
+                                   ("uncompressed", "rootfs.img", "in a file system")):
+            self.check(MOUNT % medium + '"$live" --copy=0 /dev/x LiveOS squashfs.img\n'
+                       "umount /run/initramfs/live\nlosetup -n -O BACK-FILE -a | grep $PWD/" + medium
+                       + " && exit 1\ntest -s /run/initramfs/%s\n" % name + SHOW, "root: " + root)
+        self.check("device=$(losetup -f --show -r squashfs.img)\ntrap 'losetup -d $device' EXIT\n"
+                   "mount $device /run/initramfs/live\n"
+                   '"$live" --copy=0 $device LiveOS squashfs.img\n' + SHOW, "root: in a squashfs")
+
+    def test_memory(self):
+        self.fails(MOUNT % "plain" + '"$live" --copy=999999999 /dev/x LiveOS squashfs.img',
+                   "/squashfs.img has ", "less than 999999999 MiB would be left; see rd.minmem=")
+
+    def test_written_to(self):
+        self.show("nested", "--writable", "root: in a file system", "writable")
+        self.show("uncompressed", "--writable", "root: in a file system", "writable")
+        self.show("plain", "--writable", "there is no LiveOS/rootfs.img", "read-only")
+        self.show("plain", "--plain", "read-only")
+        self.show("nested", "--plain", "read-only")
+        # On the medium itself.
+        self.check("mkdir -p /run/m/LiveOS\ncp rootfs.img /run/m/LiveOS\n" + MOUNT % "/run/m"
+                   + '"$live" --plain /dev/x LiveOS squashfs.img\n' + SHOW, "writable")
+
+    def test_nothing(self):
+        self.fails(MOUNT % "empty" + '"$live" /dev/x Li squ', "There is no root on /dev/x: neither "
+                   "/Li/squ nor /Li/rootfs.img nor /usr")
+        self.fails(MOUNT % "wrong" + '"$live" /dev/x LiveOS squashfs.img',
+                   "squashfs.img on /dev/x has neither LiveOS/rootfs.img nor /usr")
+        self.fails(MOUNT % "broken" + '"$live" /dev/x LiveOS squashfs.img', "mount: ")
+
+    def find(self, arguments, result, *says, disks=("squashfs.img", "rootfs.img"), later=()):
+        """`later` are disks that come when it looks already."""
+        script = "mount -t tmpfs tmpfs /dev/disk 2>/dev/null || { mkdir -p /dev/disk; " \
+            "mount -t tmpfs tmpfs /dev/disk; }\nmkdir /dev/disk/by-uuid\n"
+        script += 'add() {\nd=$(losetup -f --show -r "$1"); all="$all $d"; ' \
+            'ln -s "$d" "/dev/disk/by-uuid/$1"\n}\n' \
+            "trap 'umount -l /run/initramfs/live || :; losetup -d $all' EXIT\n"
+        script += "".join("add %s\n" % disk for disk in disks)
+        script += '"$find" %s & job=$!\n' % arguments
+        script += "".join("sleep 1; add %s\n" % disk for disk in later)
+        script += "s=0; wait $job || s=$?\nls /run/initramfs/live\n"
+        done = self.shell(PREPARE + script + "exit $s\n")
+        self.assertEqual(done.returncode, result, done.stdout)
+        for text in says:
+            self.assertIn(text, done.stdout)
+
+    def test_find(self):
+        self.find("--timeout=60 --with=usr/../marker", 0, "usr/../marker is on /dev/loop", "marker\n")
+        self.find("--timeout=60 --with=/LiveOS/rootfs.img", 0, "LiveOS\n",
+                  disks=("squashfs.img", "rootfs.img", "nested.img"))
+        self.find("--with=LiveOS/rootfs.img", 0, "LiveOS\n", later=("nested.img",))
+        self.find("--timeout=60 --iso=/LiveOS/rootfs.img", 0, "marker\n",
+                  disks=("squashfs.img", "nested.img"))
+        self.find("--timeout=2 --with=LiveOS/rootfs.img", 1,
+                  "No file system has LiveOS/rootfs.img; looked at: /dev/loop")
+        self.find("--timeout=1 --with=usr", 1, "No file system has usr;")
+        self.find("--timeout=1 --with=x", 1, "looked at: none, there was no disk", disks=())
+        # What is no file system, and what is no image, is passed over or told.
+        self.find("--timeout=1 --with=x", 1, "No file system has x;", disks=("t3",))
+
+    # Overlays
+
+    def covered(self, *boots, prepare=""):
+        """Boots with the same device; each is the arguments of initrdd-overlay, and what it says."""
+        script = "truncate -s 8M disk\nmke2fs -q -F -t ext4 disk\n" + prepare \
+            + "device=$(losetup -f --show disk)\ntrap 'losetup -d $device' EXIT\n"
+        for arguments, says in boots:
+            self.check(script + "mount --bind t2 /run/initramfs/live\nmkdir -p /run/rootfsbase\n"
+                       "mount --bind t2 /run/rootfsbase\n"
+                       '"$overlay" %s\n' % arguments
+                       + ("lower=/run/overlayfs-r:\n" if "--read-only" in arguments else "") + COVER,
+                       *says)
+            script = "device=$(losetup -f --show disk)\ntrap 'losetup -d $device' EXIT\n"
+
+    MEMORY = "upper: /run/initramfs/overlay/overlayfs"
+    KEPT = "upper: /run/initramfs/overlayfs/"
+
+    def test_in_memory(self):
+        self.covered(("", ("kept: \n", self.MEMORY)))
+        self.covered(("--memory=size=1m", ("kept: \n", self.MEMORY)))
+        self.covered(("--memory=size=some", ("There is no memory with size=some", self.MEMORY)))
+        self.covered(("--read-only", ("kept: \n", self.MEMORY)))
+
+    def test_on_device(self):
+        self.covered(("--device=$device", ("kept: \n", self.KEPT + "overlay")),
+                     ("--device=$device", ("kept: once\nupper",)),
+                     ("--device=$device --read-only", ("kept: once\nonce\nupper", self.MEMORY)),
+                     ("--device=$device", ("kept: once\nonce\nupper",)),
+                     ("--device=$device --reset", ("kept: \n", "is removed")))
+
+    def test_at_path(self):
+        self.covered(("--device=$device --path=/a/b", ("kept: \n", self.KEPT + "a/b")),
+                     ("--device=$device --path=/a/b", ("kept: once\nupper",)),
+                     ("--device=$device --path=/other", ("kept: \n",)))
+
+    def test_in_file(self):
+        """A file with a file system, on one that could not hold an overlay."""
+        inside = "mkdir -p /run/d\nmount -o loop disk /run/d\ncp rootfs.img /run/d/o.img\numount /run/d\n"
+        self.covered(("--device=$device --path=/o.img", ("kept: \n", self.KEPT + "overlayfs")),
+                     ("--device=$device --path=/o.img", ("kept: once\nupper",)), prepare=inside)
+
+    def test_no_device(self):
+        """The machine is started all the same, and says what becomes of what is written."""
+        self.covered(("--device=/dev/nothing", ("/dev/nothing, for the overlay, is not there",
+                                                "Nothing of what is changed", self.MEMORY)),
+                     ("--device=/dev/null", ("is not there", self.MEMORY)))
+
+    def test_of_the_medium(self):
+        """The device that the image is on, which is mounted read-only; found by its label."""
+        script = """
+            truncate -s 8M disk
+            mke2fs -q -F -t ext4 -d plain disk
+            device=$(losetup -f --show disk); trap 'losetup -d $device' EXIT
+            mount -o ro $device /run/initramfs/live
+            mkdir -p /run/udev/data /run/rootfsbase
+            printf 'E:X=1\\nE:ID_FS_LABEL_ENC=A\\\\x20B\\nE:ID_FS_UUID_ENC=1-2\\n' \\
+                >/run/udev/data/b$(lsblk -dno MAJ:MIN $device | tr -d ' ')
+            mount -o remount,rw /run/initramfs/live
+            mkdir "/run/initramfs/live/LiveOS/overlay-A B-1-2"
+            mount -o remount,ro /run/initramfs/live
+            mount --bind t2 /run/rootfsbase
+            "$overlay" --device=$device --live=LiveOS
+        """
+        self.check(script + COVER, "upper: /run/initramfs/overlayfs/LiveOS/overlay-A B-1-2")
+
+    def test_over(self):
+        """Over a root that is mounted: it is seen below, and not written to."""
+        told = self.check("mkdir /run/sysroot\ncp -r t2 /run/root\nmount --bind /run/root /run/sysroot\n"
+                          '"$overlay" --over=/run/sysroot\necho new >/run/sysroot/new\n'
+                          "ls /run/rootfsbase /run/root; cat /run/sysroot/marker /run/sysroot/new\n",
+                          "in a squashfs\nnew\n")
+        self.assertEqual(told.count("marker"), 2)
+        self.assertEqual(told.count("new"), 1)
+
+
+if __name__ == "__main__":
+    result = unittest.main(exit=False).result
+    if result.skipped:
+        print(result.skipped[0][1])
+        sys.exit(77)
+    sys.exit(0 if result.wasSuccessful() else 1)

@@ -43,14 +43,22 @@ char *unit_escape_path(const char *path) {
         return out;
 }
 
-/* As udev writes a label into the name of its link. */
+/* "\xNN" */
+static bool is_escape(const char *s) {
+        return s[0] == '\\' && s[1] == 'x' && isxdigit((unsigned char) s[2]) &&
+               isxdigit((unsigned char) s[3]);
+}
+
+/* As udev writes a label into the name of its link. Installers write it so themselves, for the kernel
+ * command line has no spaces. */
 static char *encode_label(const char *s) {
         char *out = malloc(4 * strlen(s) + 1), *o = out;
 
         if (!out)
                 return NULL;
         for (; *s; s++)
-                if (!isascii(*s) || isalnum((unsigned char) *s) || strchr("#+-.:=@_", *s))
+                if (!isascii(*s) || isalnum((unsigned char) *s) || strchr("#+-.:=@_", *s) ||
+                    is_escape(s))
                         *o++ = *s;
                 else
                         o += sprintf(o, "\\x%02x", (unsigned char) *s);

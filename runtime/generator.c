@@ -106,9 +106,24 @@ int generator_add_symlink(const Generator *g, const char *target, const char *ki
         return generator_link(g, g->normal, name, to);
 }
 
+/* Neither the kernel nor systemd takes a backslash there for anything but one: names of devices have
+ * "\x20". */
+static char *double_backslashes(const char *s) {
+        char *out = malloc(2 * strlen(s) + 1), *o = out;
+
+        for (; out && *s; s++) {
+                if (*s == '\\')
+                        *o++ = '\\';
+                *o++ = *s;
+        }
+        if (out)
+                *o = '\0';
+        return out;
+}
+
 static int read_command_line(char ***ret) {
         const char *given = getenv("SYSTEMD_PROC_CMDLINE");
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *doubled = NULL;
         size_t size;
         int r;
 
@@ -118,7 +133,10 @@ static int read_command_line(char ***ret) {
                 return r;
         if (!text)
                 return -ENOMEM;
-        r = strv_split_quoted(ret, text);
+        doubled = double_backslashes(text);
+        if (!doubled)
+                return -ENOMEM;
+        r = strv_split_quoted(ret, doubled);
         /* The kernel takes a quote that isn't closed as it is. */
         return r == -EINVAL ? strv_split(ret, text, " \t\n") : r;
 }

@@ -9,7 +9,7 @@ ROOTS = {}
 # What brings a layer of storage: a host image has those of its own root and no others.
 STORAGE_MODULES = {"dm", "lvm", "lvm-thin", "lvm-cache", "lvm-raid", "lvm-mirror", "lvm-snapshot",
                    "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity",
-                   "network", "network-drivers", "nfs"}
+                   "network", "network-drivers", "nfs", "live"}
 
 
 class Root:
@@ -18,14 +18,16 @@ class Root:
     recorded there. With `system` it is a Debian that starts to the end, else a fake root
     (tests/lib/disks.py). `answers` are to what a boot of it asks; `modules` are all that a host
     image of it may have of STORAGE_MODULES. What an image must be told on the kernel command line
-    when it has nothing from the machine is `generic`. A root on the network has `around`, as
-    a Case, and for `disks` a fixture that has no disk, or None."""
+    when it has nothing from the machine is `generic`. `members` and `around` are those of a Case,
+    where every boot of it has them. A root on the network has for `disks` a fixture that has no
+    disk, or None."""
 
     def __init__(self, disks, command_line, expect, tags, system=None, firmware=False, answers=(),
-                 modules=None, generic="", around=None):
+                 modules=None, generic="", members=None, around=None):
         self.disks, self.command_line, self.expect, self.tags = disks, command_line, expect, tags
         self.system, self.firmware, self.answers = system, firmware, answers
         self.modules, self.generic, self.around = modules, generic, around
+        self.members = members
 
 
 def shows(kind, source, marker):
@@ -55,7 +57,7 @@ class Case:
         self.around, self.again = around or self.root.around, again
         # Whose disks, if not the root's, and which of them; None: all.
         self.disks = disks or self.root.disks
-        self.members = members
+        self.members = self.root.members if members is None else members
 
 
 def generic(name, root, system="debian12", flavour="amd64", image=None, **options):

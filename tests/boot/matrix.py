@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is booted: the rows of every file beside this one. README.md says why these rows."""
 
+import live
 import local
 import network
 import stacks
@@ -10,7 +11,7 @@ from case import ROOTS, generic, host
 # made from those.
 RECORDINGS = {name: generic(root.system + "-generic-real" + name[8:] if root.system
                             else "debian12-generic-" + name, name, root.system or "debian12")
-              for name, root in ROOTS.items()}
+              for name, root in ROOTS.items() if name not in live.UNRECORDED}
 
 # A host image of it is that of another root: of raid1, of luks.
 GENERIC_ALONE = ("raid5", "luks1")
@@ -19,5 +20,8 @@ CASES = (
     list(RECORDINGS.values())
     + [host(case.name.replace("generic", "host"), name, case.image.system)
        for name, case in RECORDINGS.items() if name not in GENERIC_ALONE]
-    + local.CASES + stacks.CASES + network.CASES
+    + local.CASES
+    + stacks.CASES
+    + network.CASES
+    + live.CASES
 )

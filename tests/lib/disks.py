@@ -18,6 +18,7 @@ import shutil
 
 import cache
 import debian
+import medium
 import storage
 from cache import run
 
@@ -326,6 +327,8 @@ def fixture(name, system=None):
     if name in storage.LAYOUT:
         return os.path.join(_storage(), name)
     parts = ["@" + os.path.abspath(__file__)]
+    if name in medium.NAMES:
+        parts += medium.key_parts()
     if system:
         parts += ["@" + os.path.join(LIBRARY, "debian-started"), debian.base(system)]
         if name == "debian-luks":
@@ -334,7 +337,9 @@ def fixture(name, system=None):
         parts.append("@" + os.path.join(LIBRARY, "fakeroot-init"))
 
     def make(directory):
-        if system:
+        if name in medium.NAMES:
+            medium.Maker(directory, fake_root, _debian_tree).make(name, system)
+        elif system:
             DEBIAN_MAKERS[name](directory, system)
         else:
             MAKERS[name](directory)

@@ -258,7 +258,7 @@ MOUNTS = [
     ("root=LABEL=x nfsroot=10.0.0.1:/p", None, None, None, ""),
     ("root=LABEL=x netroot=nfs:h:/p", None, None, None, ""),
     ("root=/dev/sda1 boot=nfs", None, None, None, ""),
-    ("root=/x.iso", None, None, None, ""), ("root=/x rd.live.image", None, None, None, ""),
+    ("root=/x.iso", None, None, None, ""),
     ("netroot=iscsi:10.0.0.1::::iqn.2026-01.test:root", None, None, None, ""),
 ] + [(word, None, None, None, "is no root on NFS and was ignored") for word in (
     "root=nfs:x", "root=nfs:h:p", "root=nfs:h;x:/p", "root=nfs:[h:/p", "root=nfs:[2001:db8::1]x:/p",

@@ -11,13 +11,18 @@ typedef enum JsonMode { JSON_MODE_OFF, JSON_MODE_SHORT, JSON_MODE_PRETTY } JsonM
 
 /* Of `status`, beside those of initrdd-failure.h. */
 enum { EXIT_STATUS_STALE = 10, EXIT_STATUS_UNSAFE = 11 };
+/* Of `try`: something that is needed to try it is not on this machine. */
+enum { EXIT_STATUS_UNTRIED = 12 };
 
 /* The options, as they were given. NULL or false: not given. */
 extern const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
 extern char **arg_settings; /* KEY=VALUE for the profile, from --mode=, --compression=… */
 extern bool arg_force, arg_all, arg_best, arg_quiet, arg_legend;
 extern bool arg_tree; /* of files: verb-files.c */
-extern const char *arg_kernel; /* of verify: verb-verify.c */
+extern const char *arg_kernel; /* of verify and try: verb-verify.c */
+extern bool arg_console; /* of try: verb-try.c */
+extern const char *arg_root_image, *arg_append;
+extern unsigned arg_timeout; /* in seconds; 0: for ever */
 extern const char *arg_html; /* of inspect: verb-inspect.c */
 extern bool arg_content; /* of diff: verb-diff.c */
 extern char **arg_add, **arg_remove; /* of repack: verb-repack.c */
@@ -49,6 +54,7 @@ int verb_repack(int argc, char *argv[]);
 int verb_why(int argc, char *argv[]);
 int verb_diff(int argc, char *argv[]);
 int verb_verify(int argc, char *argv[]);
+int verb_try(int argc, char *argv[]);
 int verb_status(int argc, char *argv[]);
 int verb_remove(int argc, char *argv[]);
 int verb_jobs(int argc, char *argv[]);

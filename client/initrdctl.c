@@ -57,6 +57,7 @@ static const Verb verbs[] = {
         { "why", 2, -1, "IMAGE PATH…", "Why a file is in an image, or not", verb_why },
         { "diff", 1, 2, "IMAGE [IMAGE]", "What is different, or why one is stale", verb_diff },
         { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify },
+        { "try", 1, 1, "IMAGE", "Boot an image in QEMU", verb_try },
         { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules },
         { "facts", 0, 0, "", "What this machine needs of an image", verb_facts },
         { "kernels", 0, 0, "", "Kernels, and where their files are", verb_kernels },
@@ -109,7 +110,11 @@ static int verb_help(int argc, char *argv[]) {
              "     --remove=PATH      With repack: leave out what is there\n"
              "     --content          With diff: the lines of text that are different\n"
              "     --html=FILE        With inspect: a page with a map of the image\n"
-             "     --kernel=VERSION   With verify: for this kernel\n"
+             "     --kernel=VERSION   With verify: for this kernel; with try: VERSION or FILE\n"
+             "     --root-image=FILE  With try: the disk to boot, instead of one made for it\n"
+             "     --append=WORDS     With try: more of the kernel command line\n"
+             "     --timeout=SECONDS  With try: how long it is waited for (300)\n"
+             "     --console          With try: show the console\n"
              "     --tree             With files: as a tree\n"
              "     --json[=MODE]      Results as JSON: short, pretty or off\n"
              "     --no-legend        Tables without headings\n"
@@ -149,6 +154,10 @@ enum {
         ARG_CONTENT,
         ARG_HTML,
         ARG_KERNEL,
+        ARG_ROOT_IMAGE,
+        ARG_APPEND,
+        ARG_TIMEOUT,
+        ARG_CONSOLE,
         ARG_TREE,
         ARG_JSON,
         ARG_NO_LEGEND,
@@ -184,6 +193,13 @@ static int parse_threads(const char *s) {
         if (parse_unsigned(s, &arg_threads) >= 0 && arg_threads <= 1024)
                 return 0;
         say("--threads takes a number up to 1024, not \"%s\".", s);
+        return -EINVAL;
+}
+
+static int parse_timeout(const char *s) {
+        if (parse_unsigned(s, &arg_timeout) >= 0 && arg_timeout <= 86400)
+                return 0;
+        say("--timeout takes a number of seconds up to 86400, not \"%s\".", s);
         return -EINVAL;
 }
 
@@ -236,6 +252,10 @@ static int parse_argv(int argc, char *argv[]) {
                 { "content", no_argument, NULL, ARG_CONTENT },
                 { "html", required_argument, NULL, ARG_HTML },
                 { "kernel", required_argument, NULL, ARG_KERNEL },
+                { "root-image", required_argument, NULL, ARG_ROOT_IMAGE },
+                { "append", required_argument, NULL, ARG_APPEND },
+                { "timeout", required_argument, NULL, ARG_TIMEOUT },
+                { "console", no_argument, NULL, ARG_CONSOLE },
                 { "tree", no_argument, NULL, ARG_TREE },
                 { "json", optional_argument, NULL, ARG_JSON },
                 { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
@@ -307,6 +327,18 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_KERNEL:
                         r = parse_name("kernel", optarg, &arg_kernel);
+                        break;
+                case ARG_ROOT_IMAGE:
+                        r = parse_name("root-image", optarg, &arg_root_image);
+                        break;
+                case ARG_APPEND:
+                        arg_append = optarg;
+                        break;
+                case ARG_TIMEOUT:
+                        r = parse_timeout(optarg);
+                        break;
+                case ARG_CONSOLE:
+                        arg_console = true;
                         break;
                 case ARG_TREE:
                         arg_tree = true;

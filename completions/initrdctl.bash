@@ -3,12 +3,13 @@
 
 _initrdctl() {
         local verbs='status list build rebuild remove jobs cancel hold monitor log plan inspect files
-                cat extract repack why diff verify modules facts kernels cat-config gc help'
+                cat extract repack why diff verify try modules facts kernels cat-config gc help'
         # What ends in "=" takes a value.
         local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
                 --compression= --level= --set= --best --recompress --force --all --offline --host=
                 --machine= --no-block --no-ask-password --no-hooks --reason= --detached --threads=
-                --add= --remove= --content --html= --kernel= --tree --json --json= --no-legend --no-pager --follow --lines=
+                --add= --remove= --content --html= --kernel= --root-image=
+                --append= --timeout= --console --tree --json --json= --no-legend --no-pager --follow --lines=
                 --quiet --help --version
                 -H= -M= -f -n= -q -h'
         local cur prev words cword split verb= i
@@ -21,7 +22,7 @@ _initrdctl() {
 
         case $prev in
         --root | --kernel-dir | --store) _filedir -d && return ;;
-        --output | --facts | --add | --html) _filedir && return ;;
+        --output | --facts | --add | --html | --root-image) _filedir && return ;;
         --mode) COMPREPLY=($(compgen -W 'host strict generic' -- "$cur")) && return ;;
         --compression) COMPREPLY=($(compgen -W 'zstd xz gzip lz4 none' -- "$cur")) && return ;;
         --json) $split && COMPREPLY=($(compgen -W 'short pretty off' -- "$cur")) ;;
@@ -36,7 +37,7 @@ _initrdctl() {
                 return
                 ;;
         --reason) COMPREPLY=($(compgen -W 'admin package' -- "$cur")) && return ;;
-        --level | --set | --threads | --lines | --remove | --kernel | -n) return ;;
+        --level | --set | --threads | --lines | --remove | --kernel | --append | --timeout | -n) return ;;
         esac
         $split && return
 
@@ -59,7 +60,7 @@ _initrdctl() {
                 COMPREPLY=($(compgen -W "$(initrdctl --no-legend jobs 2>/dev/null |
                         while read -r job _; do echo "$job"; done)" -- "$cur"))
                 ;;
-        inspect | files | cat | extract | repack | why | diff | verify) _filedir ;;
+        inspect | files | cat | extract | repack | why | diff | verify | try) _filedir ;;
         esac
 }
 

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * QEMU with nothing but a processor, memory, disks and a serial line: no network, no screen, no
+ * firmware that would look for something to start. Disks are opened so that nothing is written to
+ * them. A panic reboots, and a reboot ends it.
+ *
+ * A question for a passphrase is answered once the console has fallen silent: who asks often throws
+ * away what was typed before he reads.
+ */
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "fd-util.h"
+#include "string-util.h"
+#include "try-machine.h"
+
+#define SILENCE_MS 500
+#define ANSWERS_MAX 4
+#define ANSWER_AGAIN 10.0
+#define ECHO_MAX 64
+
+typedef struct Session {
+        const Machine *machine;
+        Console *console;
+        int in, out; /* what we type, what it says */
+        int show;
+        struct timespec start;
+        unsigned answers;
+        double answered; /* when */
+        size_t heard; /* since then, in bytes */
+} Session;
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal) {
+        interrupted = signal;
+}
+
+static double elapsed(const Session *s) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double) (now.tv_sec - s->start.tv_sec) +
+               (double) (now.tv_nsec - s->start.tv_nsec) / 1e9;
+}
+
+static int add_disk(char ***argv, const Machine *m, size_t i, const char *path) {
+        _cleanup_free_ char *escaped = NULL, *drive = NULL, *device = NULL;
+        size_t n = 0;
+        int r = 0;
+
+        /* QEMU splits its options at commas; two are one. */
+        escaped = malloc(2 * strlen(path) + 1);
+        if (!escaped)
+                return -ENOMEM;
+        for (const char *p = path; *p; p++) {
+                escaped[n++] = *p;
+                if (*p == ',')
+                        escaped[n++] = ',';
+        }
+        escaped[n] = '\0';
+        r = str_printf(&drive, "file=%s,format=%s,if=none,id=disk%zu,snapshot=on", escaped,
+                       m->format, i);
+        if (r < 0)
+                return r;
+        if (streq(m->bus->name, "nvme"))
+                r = str_printf(&device, "nvme,drive=disk%zu,serial=initrdd-try-%zu", i, i);
+        else if (streq(m->bus->name, "ata"))
+                r = str_printf(&device, "ide-hd,drive=disk%zu,bus=ide.%zu", i, i);
+        else if (streq(m->bus->name, "scsi"))
+                r = str_printf(&device, "scsi-hd,drive=disk%zu", i);
+        else
+                r = str_printf(&device, "virtio-blk-pci,drive=disk%zu", i);
+        if (r >= 0 && i == 0 && streq(m->bus->name, "scsi") &&
+            (strv_extend(argv, "-device") < 0 || strv_extend(argv, "virtio-scsi-pci") < 0))
+                r = -ENOMEM;
+        if (r < 0 || strv_extend(argv, "-drive") < 0 || strv_extend(argv, drive) < 0 ||
+            strv_extend(argv, "-device") < 0)
+                return -ENOMEM;
+        return strv_extend(argv, device);
+}
+
+static int make_argv(const Machine *m, char ***ret) {
+        _cleanup_strv_free_ char **argv = NULL;
+        _cleanup_free_ char *memory = NULL;
+        const char *words[] = {
+                m->qemu,
+                "-machine",
+                "q35",
+                "-accel",
+                m->kvm ? "kvm" : "tcg,thread=multi",
+                "-cpu",
+                m->kvm ? "host" : "max",
+                "-smp",
+                m->kvm ? "2" : "1",
+                "-m",
+                NULL,
+                "-nodefaults",
+                "-no-user-config",
+                "-display",
+                "none",
+                "-serial",
+                "stdio",
+                "-no-reboot",
+                "-kernel",
+                m->kernel,
+                "-initrd",
+                m->image,
+                "-append",
+                m->command_line,
+        };
+        size_t i = 0;
+
+        if (str_printf(&memory, "%u", m->memory) < 0)
+                return -ENOMEM;
+        for (size_t k = 0; k < ELEMENTSOF(words); k++)
+                if (strv_extend(&argv, words[k] ?: memory) < 0)
+                        return -ENOMEM;
+        STRV_FOREACH(disk, m->disks)
+                if (add_disk(&argv, m, i++, *disk) < 0)
+                        return -ENOMEM;
+        *ret = TAKE_PTR(argv);
+        return 0;
+}
+
+/* It ends with us, however we end. */
+static _Noreturn void run_child(char *const argv[], int in, int out) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        /* Ctrl-C is for us: we end it, and clean up. */
+        (void) setpgid(0, 0);
+        (void) signal(SIGPIPE, SIG_DFL);
+        if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
+            dup2(out, STDERR_FILENO) >= 0)
+                execv(argv[0], argv);
+        _exit(127);
+}
+
+static int start(Session *s, pid_t *ret) {
+        _cleanup_close_ int in0 = -EBADF, in1 = -EBADF, out0 = -EBADF, out1 = -EBADF;
+        _cleanup_strv_free_ char **argv = NULL;
+        int in[2], out[2], r;
+        pid_t pid;
+
+        r = make_argv(s->machine, &argv);
+        if (r < 0)
+                return r;
+        if (pipe2(in, O_CLOEXEC) < 0)
+                return -errno;
+        in0 = in[0];
+        in1 = in[1];
+        if (pipe2(out, O_CLOEXEC) < 0)
+                return -errno;
+        out0 = out[0];
+        out1 = out[1];
+        fflush(NULL);
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                run_child(argv, in0, out1);
+        s->in = TAKE_FD(in1);
+        s->out = TAKE_FD(out0);
+        *ret = pid;
+        return 0;
+}
+
+/* 1 when there may be more, 0 at the end. */
+static int hear(Session *s) {
+        char buffer[16384];
+        ssize_t n = read(s->out, buffer, sizeof(buffer));
+
+        if (n < 0)
+                return errno == EINTR ? 1 : -errno;
+        if (n == 0)
+                return 0;
+        s->heard += (size_t) n;
+        if (s->show >= 0)
+                (void) fd_write_all(s->show, buffer, (size_t) n);
+        return console_feed(s->console, buffer, (size_t) n, elapsed(s)) < 0 ? -ENOMEM : 1;
+}
+
+/* Who asks again and again has another key. Who says nothing for long has not heard it. */
+static int answer(Session *s) {
+        const char *passphrase = s->machine->passphrase;
+        int r;
+
+        r = console_silence(s->console);
+        if (r < 0 || !passphrase || s->answers >= ANSWERS_MAX)
+                return MIN_OF(r, 0);
+        if (r == 0 &&
+            (s->answers == 0 || s->heard > ECHO_MAX || elapsed(s) - s->answered < ANSWER_AGAIN))
+                return 0;
+        s->answers++;
+        s->answered = elapsed(s);
+        s->heard = 0;
+        (void) fd_write_all(s->in, passphrase, strlen(passphrase));
+        (void) fd_write_all(s->in, "\r", 1);
+        return 0;
+}
+
+static int follow(Session *s) {
+        while (s->console->end == CONSOLE_GOES_ON) {
+                struct pollfd fd = { .fd = s->out, .events = POLLIN };
+                int r;
+
+                if (interrupted)
+                        return -ECANCELED;
+                if (s->machine->timeout > 0 && elapsed(s) >= s->machine->timeout)
+                        return 0;
+                r = poll(&fd, 1, SILENCE_MS);
+                if (r < 0 && errno != EINTR)
+                        return -errno;
+                r = r > 0 ? hear(s) : answer(s);
+                if (r < 0)
+                        return r;
+                if (fd.revents && r == 0)
+                        return 0;
+        }
+        return 0;
+}
+
+int machine_run(const Machine *machine, Console *console, int show, double *ret_seconds) {
+        struct sigaction catch = { .sa_handler = on_interrupt };
+        static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+        struct sigaction before[ELEMENTSOF(signals)];
+        Session s = {
+                .machine = machine, .console = console, .in = -EBADF, .out = -EBADF, .show = show
+        };
+        pid_t pid = 0;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaction(signals[i], &catch, &before[i]);
+        (void) signal(SIGPIPE, SIG_IGN);
+        clock_gettime(CLOCK_MONOTONIC, &s.start);
+        r = start(&s, &pid);
+        if (r >= 0) {
+                r = follow(&s);
+                (void) kill(pid, SIGKILL);
+                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+                *ret_seconds = elapsed(&s);
+                if (r >= 0)
+                        r = console_close(console, elapsed(&s));
+        }
+        safe_close(s.in);
+        safe_close(s.out);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                sigaction(signals[i], &before[i], NULL);
+        return r;
+}

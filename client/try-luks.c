@@ -20,7 +20,30 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "library.h"
 #include "try-layer.h"
+
+LIBRARY_NOTE("try", "Encrypting the scratch root of `initrdctl try`", "libgcrypt.so.20");
+
+#define FUNCTIONS(F)                                                                              \
+        F(gcry_check_version)                                                                     \
+        F(gcry_cipher_close)                                                                      \
+        F(gcry_cipher_encrypt)                                                                    \
+        F(gcry_cipher_open)                                                                       \
+        F(gcry_cipher_setiv)                                                                      \
+        F(gcry_cipher_setkey)                                                                     \
+        F(gcry_create_nonce)                                                                      \
+        F(gcry_kdf_derive)                                                                        \
+        F(gcry_md_get_algo_dlen)                                                                  \
+        F(gcry_md_hash_buffer)
+
+#define DEFINE(name) static __typeof__(name) *sym_##name;
+FUNCTIONS(DEFINE)
+#undef DEFINE
+
+#define ENTRY(name) { #name, &sym_##name },
+static const LibraryFunction functions[] = { FUNCTIONS(ENTRY) };
+#undef ENTRY
 
 #define SECTOR 512U
 #define KEY_SIZE 64U
@@ -56,15 +79,15 @@ _Static_assert(sizeof(LuksHeader) == 592, "The header of LUKS1");
 
 static int derive(const void *from, size_t size, const uint8_t salt[static SALT_SIZE], void *ret,
                   size_t ret_size) {
-        return gcry_kdf_derive(from, size, GCRY_KDF_PBKDF2, GCRY_MD_SHA256, salt, SALT_SIZE,
-                               ROUNDS, ret_size, ret) == 0
+        return sym_gcry_kdf_derive(from, size, GCRY_KDF_PBKDF2, GCRY_MD_SHA256, salt, SALT_SIZE,
+                                   ROUNDS, ret_size, ret) == 0
                                ? 0
                                : -EIO;
 }
 
 /* Each piece of the block is replaced by the hash of its number and itself. */
 static void diffuse(uint8_t block[static KEY_SIZE]) {
-        const unsigned n = gcry_md_get_algo_dlen(GCRY_MD_SHA256);
+        const unsigned n = sym_gcry_md_get_algo_dlen(GCRY_MD_SHA256);
 
         for (uint32_t i = 0; i * n < KEY_SIZE; i++) {
                 uint8_t input[4 + 32];
@@ -72,7 +95,7 @@ static void diffuse(uint8_t block[static KEY_SIZE]) {
 
                 memcpy(input, &number, sizeof(number));
                 memcpy(input + 4, block + (size_t) i * n, n);
-                gcry_md_hash_buffer(GCRY_MD_SHA256, block + (size_t) i * n, input, 4 + n);
+                sym_gcry_md_hash_buffer(GCRY_MD_SHA256, block + (size_t) i * n, input, 4 + n);
         }
 }
 
@@ -80,7 +103,7 @@ static void diffuse(uint8_t block[static KEY_SIZE]) {
 static int split(const uint8_t key[static KEY_SIZE], uint8_t *material) {
         uint8_t block[KEY_SIZE] = {};
 
-        gcry_create_nonce(material, MATERIAL_SIZE - KEY_SIZE);
+        sym_gcry_create_nonce(material, MATERIAL_SIZE - KEY_SIZE);
         for (size_t i = 0; i < STRIPES - 1; i++) {
                 for (size_t j = 0; j < KEY_SIZE; j++)
                         block[j] ^= material[i * KEY_SIZE + j];
@@ -96,8 +119,8 @@ static int encrypt(gcry_cipher_hd_t cipher, uint8_t *data, size_t size, uint64_t
         for (size_t i = 0; i < size; i += SECTOR, sector++) {
                 uint64_t iv[2] = { htole64(sector) };
 
-                if (gcry_cipher_setiv(cipher, iv, sizeof(iv)) != 0 ||
-                    gcry_cipher_encrypt(cipher, data + i, SECTOR, NULL, 0) != 0)
+                if (sym_gcry_cipher_setiv(cipher, iv, sizeof(iv)) != 0 ||
+                    sym_gcry_cipher_encrypt(cipher, data + i, SECTOR, NULL, 0) != 0)
                         return -EIO;
         }
         return 0;
@@ -106,10 +129,10 @@ static int encrypt(gcry_cipher_hd_t cipher, uint8_t *data, size_t size, uint64_t
 static int open_cipher(const uint8_t key[static KEY_SIZE], gcry_cipher_hd_t *ret) {
         gcry_cipher_hd_t cipher;
 
-        if (gcry_cipher_open(&cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_XTS, 0) != 0)
+        if (sym_gcry_cipher_open(&cipher, GCRY_CIPHER_AES256, GCRY_CIPHER_MODE_XTS, 0) != 0)
                 return -EOPNOTSUPP;
-        if (gcry_cipher_setkey(cipher, key, KEY_SIZE) != 0) {
-                gcry_cipher_close(cipher);
+        if (sym_gcry_cipher_setkey(cipher, key, KEY_SIZE) != 0) {
+                sym_gcry_cipher_close(cipher);
                 return -EIO;
         }
         *ret = cipher;
@@ -139,7 +162,7 @@ static int write_material(int to, const LuksHeader *h, const uint8_t key[static 
         if (r < 0)
                 return r;
         r = encrypt(cipher, material, MATERIAL_SIZE, 0);
-        gcry_cipher_close(cipher);
+        sym_gcry_cipher_close(cipher);
         return r < 0 ? r
                      : write_at(to, material, MATERIAL_SIZE, (uint64_t) MATERIAL_SECTOR * SECTOR);
 }
@@ -167,7 +190,7 @@ static int write_content(int from, int to, uint64_t size, const uint8_t key[stat
                 if (r >= 0)
                         r = write_at(to, buffer, want, CONTENT_AT + at);
         }
-        gcry_cipher_close(cipher);
+        sym_gcry_cipher_close(cipher);
         return r;
 }
 
@@ -207,7 +230,10 @@ int layer_luks(int from, int to, const char *uuid, const void *passphrase, size_
         uint64_t content;
         int r;
 
-        if (!gcry_check_version(NULL) || getrandom(key, sizeof(key), 0) != sizeof(key))
+        r = library_load("libgcrypt.so.20", functions, ELEMENTSOF(functions));
+        if (r < 0)
+                return r;
+        if (!sym_gcry_check_version(NULL) || getrandom(key, sizeof(key), 0) != sizeof(key))
                 return -EIO;
         r = size_of_file(from, &content);
         if (r >= 0)

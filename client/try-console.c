@@ -247,11 +247,18 @@ static void place_panic(Console *c, const char *line, double now) {
                 reach(c, TRY_STEP_INIT, now);
 }
 
+/* What comes of half an image is no failure of the steps behind. */
+static void blame_unpacking(Console *c) {
+        if (c->end == CONSOLE_FAILED && c->unpacked_badly && c->step <= TRY_STEP_MOUNT)
+                c->step = TRY_STEP_UNPACK;
+}
+
 static void take_end(Console *c, const char *line, double now) {
         for (size_t i = 0; i < ELEMENTSOF(ends); i++)
                 if (strstr(line, ends[i])) {
                         c->end = CONSOLE_FAILED;
                         place_panic(c, line, now);
+                        blame_unpacking(c);
                 }
 }
 
@@ -404,6 +411,7 @@ int console_close(Console *c, double now) {
 
         if (c->end == CONSOLE_GOES_ON)
                 c->end = CONSOLE_FAILED;
+        blame_unpacking(c);
         return r;
 }
 

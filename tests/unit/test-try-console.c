@@ -99,6 +99,10 @@ static const Row rows[] = {
           "[    2.2] Kernel panic - not syncing: VFS: Unable to mount root fs on "
           "unknown-block(0,0)\r\n",
           CONSOLE_FAILED, TRY_STEP_UNPACK, NULL, "ZSTD-compressed data is corrupt" },
+        { "half unpacked", KERNEL UNPACK
+          "[    1.8] Initramfs unpacking failed: ZSTD-compressed data is truncated\r\n" SYSTEMD
+          "[    3.3] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00007f00\r\n",
+          CONSOLE_FAILED, TRY_STEP_UNPACK, NULL, "truncated" },
         { "mkinitramfs, good", KERNEL UNPACK
           "Loading, please wait...\r\nStarting systemd-udevd version 252.39-1~deb12u2\r\n"
           "Begin: Loading essential drivers ... done.\r\n"

@@ -20,6 +20,7 @@ extern char **arg_settings; /* KEY=VALUE for the profile, from --mode=, --compre
 extern bool arg_force, arg_all, arg_best, arg_quiet, arg_legend;
 extern bool arg_tree; /* of files: verb-files.c */
 extern const char *arg_kernel; /* of verify and try: verb-verify.c */
+extern bool arg_this_host; /* of verify: verb-verify.c */
 extern bool arg_console; /* of try: verb-try.c */
 extern const char *arg_root_image, *arg_append;
 extern unsigned arg_timeout; /* in seconds; 0: for ever */

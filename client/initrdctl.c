@@ -111,6 +111,7 @@ static int verb_help(int argc, char *argv[]) {
              "     --content          With diff: the lines of text that are different\n"
              "     --html=FILE        With inspect: a page with a map of the image\n"
              "     --kernel=VERSION   With verify: for this kernel; with try: VERSION or FILE\n"
+             "     --this-host        With verify: for what this machine needs\n"
              "     --root-image=FILE  With try: the disk to boot, instead of one made for it\n"
              "     --append=WORDS     With try: more of the kernel command line\n"
              "     --timeout=SECONDS  With try: how long it is waited for (300)\n"
@@ -154,6 +155,7 @@ enum {
         ARG_CONTENT,
         ARG_HTML,
         ARG_KERNEL,
+        ARG_THIS_HOST,
         ARG_ROOT_IMAGE,
         ARG_APPEND,
         ARG_TIMEOUT,
@@ -252,6 +254,7 @@ static int parse_argv(int argc, char *argv[]) {
                 { "content", no_argument, NULL, ARG_CONTENT },
                 { "html", required_argument, NULL, ARG_HTML },
                 { "kernel", required_argument, NULL, ARG_KERNEL },
+                { "this-host", no_argument, NULL, ARG_THIS_HOST },
                 { "root-image", required_argument, NULL, ARG_ROOT_IMAGE },
                 { "append", required_argument, NULL, ARG_APPEND },
                 { "timeout", required_argument, NULL, ARG_TIMEOUT },
@@ -327,6 +330,9 @@ static int parse_argv(int argc, char *argv[]) {
                         break;
                 case ARG_KERNEL:
                         r = parse_name("kernel", optarg, &arg_kernel);
+                        break;
+                case ARG_THIS_HOST:
+                        arg_this_host = true;
                         break;
                 case ARG_ROOT_IMAGE:
                         r = parse_name("root-image", optarg, &arg_root_image);

@@ -8,8 +8,8 @@ _initrdctl() {
         local options='--root= --kernel-dir= --output= --store= --profile= --mode= --facts=
                 --compression= --level= --set= --best --recompress --force --all --offline --host=
                 --machine= --no-block --no-ask-password --no-hooks --reason= --detached --threads=
-                --add= --remove= --content --html= --kernel= --root-image=
-                --append= --timeout= --console --tree --json --json= --no-legend --no-pager --follow --lines=
+                --add= --remove= --content --html= --kernel= --this-host
+                --root-image= --append= --timeout= --console --tree --json --json= --no-legend --no-pager --follow --lines=
                 --quiet --help --version
                 -H= -M= -f -n= -q -h'
         local cur prev words cword split verb= i

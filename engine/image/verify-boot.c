@@ -274,7 +274,7 @@ int verify_boot(Verification *v) {
 }
 
 int verify_for_kernel(Verification *v, const ImageSegment *segments, size_t n) {
-        const Kernel *k = v->kernel;
+        const Kernel *k = v->against->kernel;
         bool any = false, own = false;
         int r = 0;
 

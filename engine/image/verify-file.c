@@ -8,7 +8,8 @@
  *      is no more to say: half of the image would be missing for that reason alone.
  *   2. What the image says of itself, if it does: that each fragment is there with its size, and
  *      each file of the manifest, in the fragment that it belongs to.
- *   3. The boot's: /init, programs and libraries, scripts, units, drivers.
+ *   3. The boot's: /init, programs and libraries, scripts, units, drivers; then those of a machine
+ *      whose facts are known.
  *
  * Not everything that initrdd promises of its own images holds for those of others, which boot all
  * the same; where a check is for ours alone it says so.
@@ -297,12 +298,13 @@ static int check_description(Verification *v, const Unpacking *u) {
                              : r;
 }
 
-int verify_file(Image *image, const Kernel *kernel, finding_t on_finding, void *userdata) {
+int verify_file(Image *image, const VerifyAgainst *against, finding_t on_finding, void *userdata) {
+        static const VerifyAgainst nothing = {};
         _cleanup_(described_freep) Described *described = NULL;
         _cleanup_(tree_freep) Tree *tree = NULL;
         Verification v = {
                 .image = image,
-                .kernel = kernel,
+                .against = against ?: &nothing,
                 .on_finding = on_finding,
                 .userdata = userdata,
         };
@@ -333,6 +335,8 @@ int verify_file(Image *image, const Kernel *kernel, finding_t on_finding, void *
                 r = verify_drivers(&v);
         if (r >= 0)
                 r = verify_boot(&v);
+        if (r >= 0)
+                r = verify_facts(&v);
         keeper_done(&u.keeper);
         free(u.segments);
         free(u.trace_of_us);

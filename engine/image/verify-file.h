@@ -4,6 +4,8 @@
 /* Whether an image, of any tool, would boot: all of it is decoded as the kernel does it, and what
  * it has is looked at. verify.h is about what an image will have, before it is made. */
 
+#include "collect/driver-table.h"
+#include "describe/facts.h"
 #include "describe/kernel.h"
 #include "image/read.h"
 
@@ -31,6 +33,13 @@ typedef struct Finding {
 /* A negative errno ends the verification. */
 typedef int (*finding_t)(void *userdata, const Finding *finding);
 
-/* 1 when there were findings, 0 when it would boot. `kernel` (may be NULL) is the one that it is to
- * be booted with. -ENOMEM, or what `on_finding` gave. */
-int verify_file(Image *image, const Kernel *kernel, finding_t on_finding, void *userdata);
+/* What it is to boot with, and on. Each may be NULL: nobody knows. */
+typedef struct VerifyAgainst {
+        const Kernel *kernel;
+        const DriverTable *drivers; /* of that kernel; of use with facts */
+        const Facts *facts; /* of a machine */
+} VerifyAgainst;
+
+/* 1 when there were findings, 0 when it would boot. `against` may be NULL. -ENOMEM, or what
+ * `on_finding` gave. */
+int verify_file(Image *image, const VerifyAgainst *against, finding_t on_finding, void *userdata);

@@ -51,7 +51,7 @@ typedef struct Verification {
         Image *image;
         finding_t on_finding;
         void *userdata;
-        const Kernel *kernel; /* or NULL */
+        const VerifyAgainst *against;
         BootStep step; /* that what is found now is about */
         bool found; /* anything */
         Tree *tree;
@@ -68,5 +68,7 @@ int verify_drivers(Verification *v);
 int verify_boot(Verification *v);
 /* What the kernel asks of the image, if it is known. */
 int verify_for_kernel(Verification *v, const ImageSegment *segments, size_t n);
+/* What a machine asks of it. */
+int verify_facts(Verification *v);
 
 #define REBUILD "rebuild the image"

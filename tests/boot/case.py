@@ -9,7 +9,7 @@ ROOTS = {}
 # What brings a layer of storage: a host image has those of its own root and no others.
 STORAGE_MODULES = {"dm", "lvm", "lvm-thin", "lvm-cache", "lvm-raid", "lvm-mirror", "lvm-snapshot",
                    "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity",
-                   "network", "network-drivers", "nfs", "live"}
+                   "network", "network-drivers", "nfs", "live", "multipath", "dmraid"}
 
 
 class Root:
@@ -20,14 +20,15 @@ class Root:
     image of it may have of STORAGE_MODULES. What an image must be told on the kernel command line
     when it has nothing from the machine is `generic`. `members` and `around` are those of a Case,
     where every boot of it has them. A root on the network has for `disks` a fixture that has no
-    disk, or None."""
+    disk, or None. What every Image of it is made with is `image`. `attach` gives QEMU's options,
+    from the paths of copies, for disks that are no virtio ones."""
 
     def __init__(self, disks, command_line, expect, tags, system=None, firmware=False, answers=(),
-                 modules=None, generic="", members=None, around=None):
+                 modules=None, generic="", members=None, around=None, image=None, attach=None):
         self.disks, self.command_line, self.expect, self.tags = disks, command_line, expect, tags
         self.system, self.firmware, self.answers = system, firmware, answers
         self.modules, self.generic, self.around = modules, generic, around
-        self.members = members
+        self.members, self.image, self.attach = members, image or {}, attach
 
 
 def shows(kind, source, marker):
@@ -48,13 +49,14 @@ class Case:
 
     def __init__(self, name, image, root, command_line=None, expect=None, failures=FAILURES,
                  answers=None, check=None, timeout=300, members=None, disks=None, around=None,
-                 again=()):
+                 again=(), attach=None):
         self.name, self.image, self.root_name, self.root = name, image, root, ROOTS[root]
         self.command_line = self.root.command_line if command_line is None else command_line
         self.expect = self.root.expect if expect is None else expect
         self.failures, self.check, self.timeout = failures, check, timeout
         self.answers = self.root.answers if answers is None else answers
         self.around, self.again = around or self.root.around, again
+        self.attach = attach or self.root.attach
         # Whose disks, if not the root's, and which of them; None: all.
         self.disks = disks or self.root.disks
         self.members = self.root.members if members is None else members
@@ -63,9 +65,10 @@ class Case:
 def generic(name, root, system="debian12", flavour="amd64", image=None, **options):
     if ROOTS[root].generic:
         options.setdefault("command_line", ROOTS[root].command_line + " " + ROOTS[root].generic)
-    return Case(name, Image(system, flavour, **(image or {})), root, **options)
+    image = dict(ROOTS[root].image, **(image or {}))
+    return Case(name, Image(system, flavour, **image), root, **options)
 
 
 def host(name, root, system="debian12", flavour="amd64", image=None, **options):
-    image = dict({"mode": "host"}, **(image or {}))
+    image = {"mode": "host", **ROOTS[root].image, **(image or {})}
     return Case(name, Image(system, flavour, facts=root, **image), root, **options)

@@ -9,6 +9,7 @@ Each case builds its image, unless an equal one was built before, boots it and i
 import argparse
 import concurrent.futures
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -75,6 +76,10 @@ class Runner:
             images = disks.images(case.disks, case.root.system) if case.disks else []
             if case.members is not None:
                 images = [images[i] for i in case.members]
+            if case.attach:
+                # What has more than one way to the same disk can't have each its own changes.
+                extra["devices"] = case.attach(self.copies(case, images))
+                images = []
             if tools:
                 command_line += " test.tools=/dev/vd" + "abcdef"[len(images)]
             return qemu.Boot(kernel.vmlinux, image, command_line, images + list(tools), **extra)
@@ -105,6 +110,8 @@ class Runner:
             finally:
                 if boot.firmware or case.again:
                     self.drop(boot.disks)
+                if case.attach:
+                    self.drop(glob.glob(os.path.join(self.work, case.name + ".disk*")))
 
     def copies(self, case, images):
         """Disks that boots may change, one after the other."""

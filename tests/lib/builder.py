@@ -32,18 +32,20 @@ class Image:
     `settings` are --set=; `files` maps paths to content added to the tree, `installed` adds
     initrdd. With `kernel_dir` no kernel is in the tree, and this one comes from outside.
     `repacked`: the image is extracted and made again of its files, as an ordinary user would
-    do it; "dracut": that is one of dracut's."""
+    do it; "dracut": that is one of dracut's. `packages` are installed in the tree beside."""
 
     def __init__(self, system, flavour="amd64", mode="generic", facts=None, profile="default",
-                 settings=(), files=None, installed=False, kernel_dir=False, repacked=None):
+                 settings=(), files=None, installed=False, kernel_dir=False, repacked=None,
+                 packages=()):
         self.system, self.flavour, self.mode, self.facts = system, flavour, mode, facts
         self.profile, self.settings, self.files = profile, settings, files or {}
         self.installed, self.kernel_dir, self.repacked = installed, kernel_dir, repacked
+        self.packages = packages
 
     def identity(self):
         text = repr((self.system, self.flavour, self.mode, self.facts, self.profile,
                      self.settings, sorted(self.files.items()), self.installed, self.kernel_dir,
-                     self.repacked))
+                     self.repacked, self.packages))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -125,10 +127,11 @@ class InitrddBuilder(Builder):
     def tree(self, image):
         """The system; or a linked copy of it with the image's files, or initrdd, added."""
         flavours = () if image.kernel_dir else None
-        system = debian.tree(image.system, flavours)
+        system = debian.tree(image.system, flavours, image.packages)
         if not image.files and not image.installed:
             return system
-        name = hashlib.sha256(repr((flavours, image.installed, sorted(image.files.items()))).encode())
+        name = hashlib.sha256(repr((flavours, image.packages, image.installed,
+                                    sorted(image.files.items()))).encode())
         path = os.path.join(self.scratch, image.system + "-" + name.hexdigest()[:12])
         if not os.path.exists(path):
             debian.copy_linked(system, path)

@@ -235,12 +235,12 @@ def _add_kernel(tree, which):
         os.link(path, os.path.join(tree, "boot", os.path.basename(path)))
 
 
-def tree(system, flavours=None):
-    """A whole system in a directory: the base and its kernels, or those of the named flavours, in
-    /lib/modules. Read-only: who needs something else takes copy_linked()."""
+def tree(system, flavours=None, packages=()):
+    """A whole system in a directory: the base, with more packages, and its kernels, or those of the
+    named flavours, in /lib/modules. Read-only: who needs something else takes copy_linked()."""
     if flavours is None:
         flavours = FLAVOURS[system]
-    tree_base = base(system)
+    tree_base = with_packages(system, packages) if packages else base(system)
     kernels = [kernel(system, flavour) for flavour in flavours]
 
     def make(directory):

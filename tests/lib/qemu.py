@@ -41,6 +41,15 @@ QUIET, AGAIN = 0.5, 8.0
 FIRMWARE = ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd")
 
 
+def sata(images):
+    """Options for SATA disks with serial numbers: /dev/sda, /dev/sdb, …; six at most."""
+    options = []
+    for n, image in enumerate(images):
+        options += ["-drive", "if=none,id=sata%d,format=raw,file=%s" % (n, image),
+                    "-device", "ide-hd,bus=ide.%d,drive=sata%d,serial=SATA%d" % (n, n, n)]
+    return options
+
+
 class Around:
     """What a boot runs in: a command to start QEMU with (ip netns exec NAME, say), and devices."""
 

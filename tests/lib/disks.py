@@ -15,7 +15,9 @@ its own. One fixture holds one disk or the set of disks of one machine.
 
 import os
 import shutil
+import struct
 
+import arrays
 import cache
 import debian
 import medium
@@ -40,6 +42,7 @@ UUID = {
     "debian-usr": "44444444-0000-4000-8000-0000000000a1",
     "f2fs": "11111111-0000-4000-8000-0000000000f2",
     "verity": "11111111-0000-4000-8000-0000000000fe",
+    "dmraid": "11111111-0000-4000-8000-0000000000da",
     "missing": "99999999-0000-4000-8000-000000000000",
 }
 GUID_LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
@@ -224,6 +227,33 @@ def _verity(directory):
             _write(os.path.join(directory, "root-hash"), line.split()[-1])
 
 
+def jmicron(number, disks, sectors):
+    """What JMicron's firmware writes into the last sector of each disk of a mirror: the words of 16 bits
+    of its 128 bytes are together 0. As dmraid reads it (lib/format/ataraid/jm.h there)."""
+    identities = [(n + 1) << 4 for n in range(disks)]
+    def sector(checksum):
+        return struct.pack("<2sHH10xI IIH2x 16sBBH4x 2I 8I 32x", b"JM", 1, checksum,
+                           identities[number], 0, sectors // 65536, sectors % 65536, b"root", 1, 5,
+                           0, 0, 0, *identities, *[0] * (8 - disks))
+    return sector(-sum(struct.unpack("<64H", sector(0))) & 0xffff)
+
+
+def _dmraid(directory):
+    """A mirror with a partition; each disk alone looks like a disk with that partition."""
+    content, whole = os.path.join(directory, "root.ext4"), os.path.join(directory, "0.img")
+    make_ext4(content, _tree(directory, "dmraid"), UUID["dmraid"], "fakedmraid")
+    make_partitioned(whole, [(content, GUID_LINUX, UUID["partition"], "fakepart")])
+    os.unlink(content)
+    sectors = os.path.getsize(whole) // 512
+    shutil.copy(whole, os.path.join(directory, "1.img"))
+    for number in range(2):
+        path = os.path.join(directory, "%d.img" % number)
+        os.truncate(path, 40 * MIB)
+        with open(path, "r+b") as stream:
+            stream.seek(40 * MIB - 512)
+            stream.write(jmicron(number, 2, sectors))
+
+
 def root_hash():
     with open(os.path.join(fixture("verity"), "root-hash"), encoding="ascii") as stream:
         return stream.read()
@@ -310,9 +340,10 @@ def _debian_export(directory, system="debian12"):
 
 
 MAKERS = {"export": _export, "ext4": _ext4, "xfs": _xfs, "btrfs": _btrfs, "btrfs-two": _btrfs_two, "f2fs": _f2fs,
-          "partition": _partition, "usr": _usr, "gpt-root": _gpt_root, "verity": _verity}
+          "partition": _partition, "usr": _usr, "gpt-root": _gpt_root, "verity": _verity,
+          "dmraid": _dmraid}
 DEBIAN_MAKERS = {"debian": _debian, "debian-usr": _debian_usr, "debian-luks": _debian_luks,
-                "debian-export": _debian_export}
+                 "debian-export": _debian_export}
 
 
 def _storage():
@@ -322,10 +353,19 @@ def _storage():
     return cache.get("disk-storage", key, lambda directory: storage.make(directory, fake_root))
 
 
+def _set(one):
+    key = cache.key("@" + os.path.abspath(storage.__file__), one.key(),
+                    "@" + os.path.join(LIBRARY, "fakeroot-init"), debian.base("debian12"))
+    return cache.get("disk-" + one.name, key,
+                     lambda directory: storage.make_set(directory, fake_root, one))
+
+
 def fixture(name, system=None):
     """The directory of a disk fixture: 0.img, 1.img, … With a system, of a root that is it."""
     if name in storage.LAYOUT:
         return os.path.join(_storage(), name)
+    if name in arrays.SETS:
+        return _set(arrays.SETS[name])
     parts = ["@" + os.path.abspath(__file__)]
     if name in medium.NAMES:
         parts += medium.key_parts()

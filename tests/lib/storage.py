@@ -6,18 +6,21 @@ so a guest makes them, the builder. It starts from a small initramfs: busybox, t
 Debian base (tests/lib/debian.py), and the drivers. All sets are made in one run, some seconds of
 emulation, and kept in one fixture. LAYOUT has the disks of each set, SCRIPT what is done to them;
 there "$1", "$2", … are the set's disks, and `fill DEVICE` puts a fake root with the set's
-name as its marker on a device.
+name as its marker on a device. More sets, each of them a fixture, are in arrays.py.
 
 Keys are derived with few iterations: to emulate a real derivation would take longer than the boot.
 """
 
+import contextlib
 import glob
 import os
 import shutil
+import uuid
 
 import cache
 import debian
 import qemu
+import tpm
 from cache import run
 
 MIB = 1024 * 1024
@@ -173,23 +176,26 @@ def _libraries(tree, path):
     return [word for word in run("chroot", tree, "ldd", path).split() if word.startswith("/")]
 
 
-def _builder(directory, fake_root, job, kernel):
-    """The builder's initramfs."""
-    tree, target = debian.base("debian12"), os.path.join(directory, "builder")
+def _builder(directory, fake_root, job, kernel, more=None):
+    """The builder's initramfs, with what one Set needs beside."""
+    packages = more.packages if more else ()
+    tree = debian.with_packages("debian12", packages) if packages else debian.base("debian12")
+    target = os.path.join(directory, "builder")
+    programs = PROGRAMS + (more.programs if more else ())
     for name in ("dev", "proc", "sys", "run", "tmp", "etc", "usr/bin", "usr/sbin", "usr/lib",
                  "usr/lib64", "var"):
         os.makedirs(os.path.join(target, name))
     for name in ("bin", "sbin", "lib", "lib64"):
         os.symlink("usr/" + name, os.path.join(target, name))
-    for path in PROGRAMS + LIBRARIES:
+    for path in programs + LIBRARIES + (more.libraries if more else ()):
         _copy(tree, path, target)
-    for path in PROGRAMS:
+    for path in programs + (more.libraries if more else ()):
         for library in _libraries(tree, path):
             _copy(tree, library, target)
     shutil.copy(shutil.which("busybox"), os.path.join(target, "usr/bin/busybox"))
     os.symlink("../bin/busybox", os.path.join(target, "usr/sbin/modprobe"))
     modules = os.path.join("lib/modules", kernel.version)
-    for driver in DRIVERS:
+    for driver in DRIVERS + (more.drivers if more else ()):
         for line in run("modprobe", "-d", kernel.tree, "-S", kernel.version, "--show-depends",
                         driver).splitlines():
             path = line.split()[1] if line.startswith("insmod") else None
@@ -205,6 +211,8 @@ def _builder(directory, fake_root, job, kernel):
     os.mkdir(os.path.join(target, "etc/lvm"))
     _write(os.path.join(target, "etc/lvm/lvm.conf"), "activation { udev_sync=0 udev_rules=0 }\n")
     fake_root(os.path.join(target, "data"), "builder")
+    if more and more.tells:
+        _add_to_init(os.path.join(target, "data/usr/sbin/init"), more.tells)
     _write(os.path.join(target, "init"), INIT, 0o755)
     _write(os.path.join(target, "job"), job)
     output = os.path.join(directory, "builder.cpio")
@@ -219,13 +227,27 @@ def _write(path, text, mode=0o644):
     os.chmod(path, mode)
 
 
-def _names(count):
-    return ["/dev/vd" + "abcdefghijklmnopqrstuvwxyz"[i] for i in range(count)]
+def _add_to_init(path, text):
+    """What a fake root does beside, once it has said what it is."""
+    with open(path, encoding="utf-8") as stream:
+        lines = stream.readlines()
+    where = 1 + next(i for i, line in enumerate(lines) if line.startswith('echo "MARKER'))
+    _write(path, "".join(lines[:where] + [text] + lines[where:]), 0o755)
 
 
-def _begin(last):
-    return JOB % {"drivers": " ".join(DRIVERS), "last": last[5:], "passphrase": PASSPHRASE,
+def _names(count, prefix="/dev/vd"):
+    return [prefix + "abcdefghijklmnopqrstuvwxyz"[i] for i in range(count)]
+
+
+def _begin(last, drivers=()):
+    return JOB % {"drivers": " ".join(DRIVERS + drivers), "last": last[5:], "passphrase": PASSPHRASE,
                   "key": KEY.decode()}
+
+
+def _make_one(name, uuid, disks, script):
+    fill = "echo %s >/data/marker; /usr/sbin/mke2fs -q -F -t ext4 -L fake%s -U %s -d /data $1" % (
+        name, name, uuid)
+    return "fill() { %s; }\nset -- %s\n%s\necho MADE-%s\n" % (fill, " ".join(disks), script, name)
 
 
 def _job():
@@ -233,14 +255,52 @@ def _job():
     text = _begin(names[-1])
     for name, count in LAYOUT.items():
         own, names = names[:count], names[count:]
-        fill = "echo %s >/data/marker; /usr/sbin/mke2fs -q -F -t ext4 -L fake%s -U %s -d /data $1" % (
-            name, name, UUID[name])
         script = SCRIPTS[name]
         if "%(" in script:
             script %= {"luks": LUKS.get(name), "md": MD.get(name), "keys": UUID["keys"]}
-        text += "fill() { %s; }\nset -- %s\n%s\necho MADE-%s\n" % (fill, " ".join(own), script,
-                                                                  name)
+        text += _make_one(name, UUID[name], own, script)
     return text
+
+
+def _empty_disks(directory, count, size):
+    paths = [os.path.join(directory, "%d.img" % i) for i in range(count)]
+    for path in paths:
+        with open(path, "wb") as stream:
+            stream.truncate(size)
+    return paths
+
+
+class Set:
+    """Disks that are a fixture of their own, which a builder of their own makes: the sets above
+    cost one boot for all, and these, of which each needs other drivers and programs, are made anew
+    only when they change. `script` is as in SCRIPTS, `tells` is added to the fake root's init;
+    `packages` are those that programs and libraries of the builder come from. With `sata` the disks
+    are such, and have serial numbers; with `tpm` there is a TPM, whose memory is in the directory
+    "tpm" of the fixture."""
+
+    def __init__(self, name, disks, script, size=SIZE, tells="", drivers=(), programs=(),
+                 libraries=(), packages=(), sata=False, tpm=False):
+        self.name, self.disks, self.script, self.size, self.tells = name, disks, script, size, tells
+        self.drivers, self.programs, self.libraries = drivers, programs, libraries
+        self.packages, self.sata, self.tpm = packages, sata, tpm
+        self.uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, name + ".storage.initrdd.test"))
+
+    def key(self):
+        return repr(sorted(vars(self).items()))
+
+
+def make_set(directory, fake_root, one):
+    kernel = debian.kernel("debian12")
+    paths = _empty_disks(directory, one.disks, one.size)
+    names = _names(one.disks, "/dev/sd" if one.sata else "/dev/vd")
+    job = _begin(names[-1], one.drivers) + _make_one(one.name, one.uuid, names, one.script)
+    initrd = _builder(directory, fake_root, job, kernel, one)
+    devices = qemu.sata(paths) if one.sata else []
+    state = os.path.join(directory, "tpm")
+    if one.tpm:
+        os.mkdir(state)
+    with tpm.attached(state) if one.tpm else contextlib.nullcontext([]) as more:
+        _run(directory, initrd, kernel, () if one.sata else paths, devices + more)
 
 
 def make(directory, fake_root):
@@ -249,10 +309,7 @@ def make(directory, fake_root):
     paths = []
     for name, count in LAYOUT.items():
         os.mkdir(os.path.join(directory, name))
-        for i in range(count):
-            paths.append(os.path.join(directory, name, "%d.img" % i))
-            with open(paths[-1], "wb") as stream:
-                stream.truncate(SIZE)
+        paths += _empty_disks(os.path.join(directory, name), count, SIZE)
     _run(directory, _builder(directory, fake_root, _job(), kernel), kernel, paths)
 
 
@@ -266,9 +323,9 @@ def make_system(directory, fake_root, filesystem, path, size):
     _run(directory, _builder(directory, fake_root, job, kernel), kernel, [path, filesystem])
 
 
-def _run(directory, initrd, kernel, paths):
+def _run(directory, initrd, kernel, paths, devices=()):
     boot = qemu.Boot(kernel.vmlinux, initrd, "console=ttyS0 panic=-1", paths, memory=1536,
-                     snapshot=False)
+                     devices=devices, snapshot=False)
     log = os.path.join(directory, "builder.log")
     result = qemu.run(boot, log, (r"BUILDER-OK", r"Power down"),
                       (r"BUILDER-FAILED", r"Kernel panic"), timeout=300)

@@ -38,6 +38,8 @@ int generator_add_symlink(const Generator *g, const char *target, const char *ki
 const char *option_value(const char *word, const char *key);
 /* The last one's value, borrowed; NULL: not there. */
 const char *option_get(const Generator *g, const char *key);
+/* What that value says; `word` is the whole. A bare word is true; -EINVAL of what is neither. */
+int option_parse_bool(const char *word, const char *value);
 /* The last one that is understood. A bare word is true; others are a line in the journal. */
 bool option_bool(const Generator *g, const char *key, bool otherwise);
 /* Whether the word is there and false, or true. */
@@ -48,6 +50,7 @@ int option_seconds(const Generator *g, const char *key, unsigned *ret);
 /* One for each noun. 0 or an error that was logged. */
 int generate_lvm(const Generator *g);
 int generate_md(const Generator *g);
+int generate_multipath(const Generator *g);
 int generate_crypt(const Generator *g);
 int generate_device(const Generator *g);
 int generate_console(const Generator *g);

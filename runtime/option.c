@@ -33,7 +33,7 @@ const char *option_get(const Generator *g, const char *key) {
         return value;
 }
 
-static int value_bool(const char *word, const char *value) {
+int option_parse_bool(const char *word, const char *value) {
         if (*value == '\0')
                 return endswith(word, "=") ? -EINVAL : 1;
         return parse_boolean(value);
@@ -44,7 +44,7 @@ bool option_bool(const Generator *g, const char *key, bool otherwise) {
 
         STRV_FOREACH(word, g->words) {
                 const char *v = option_value(*word, key);
-                int b = v ? value_bool(*word, v) : 0;
+                int b = v ? option_parse_bool(*word, v) : 0;
 
                 if (b < 0)
                         generator_warn(g, "%s is neither yes nor no and was ignored", *word);
@@ -59,7 +59,7 @@ bool option_is(const Generator *g, const char *key, bool value) {
 
         STRV_FOREACH(word, g->words) {
                 const char *v = option_value(*word, key);
-                int b = v ? value_bool(*word, v) : -EINVAL;
+                int b = v ? option_parse_bool(*word, v) : -EINVAL;
 
                 if (b >= 0)
                         found = (b > 0) == value;

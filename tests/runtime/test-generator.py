@@ -127,7 +127,8 @@ CASES = [
     ("rd.auto", ALL, ""), ("rd.auto=1", ALL, ""),
     ("rd.auto=0", dict(MASKED, **{MD: [skips("linux_raid_member"), skips("isw_raid_member"),
                                        skips("ddf_raid_member")]}), ""),
-    ("rd.auto=0 rd.lvm.vg=a rd.md.uuid=" + UUID, dict(volumes("a"), **{MD: only(UUID)}), ""),
+    ("rd.auto=0 rd.lvm.vg=a rd.md.uuid=" + UUID,
+     dict(volumes("a"), **{MD: only(UUID)}), ""),
     ("rd.auto=0 rd.auto=1", ALL, ""),
     # md
     ("rd.md rd.md=1", ALL, ""),
@@ -359,6 +360,25 @@ CASES = [
     ("rd.overlay=", covers(), "rd.overlay= names no device"),
     ("rd.overlay.crypt=LABEL=C", ALL, "rd.overlay.crypt is not supported"),
 ]
+NO_PATHS = dict(ALL, **{name: "-> /dev/null" for name in (
+    "e/multipathd.service", "e/multipathd.socket", "r/run/udev/rules.d/60-multipath.rules",
+    "r/run/udev/rules.d/62-multipath.rules")})
+CONF, WWIDS = "r/etc/multipath.conf", "r/etc/multipath/wwids"
+# What the image has beside, of multipath.
+MULTIPATH_CASES = [
+    ("", (), NO_PATHS, ""), ("rd.multipath", (), NO_PATHS, ""), ("rd.multipath=1", (), NO_PATHS, ""),
+    ("", (CONF,), ALL, ""), ("", (WWIDS,), ALL, ""), ("rd.multipath", (WWIDS,), ALL, ""),
+    ("rd.multipath=0", (CONF, WWIDS), NO_PATHS, ""), ("rd.multipath=no", (CONF,), NO_PATHS, ""),
+    ("rd.multipath=default", (), dict(ALL, **{CONF: "find_multipaths smart\n"}), ""),
+    ("rd.multipath=default", (WWIDS,), dict(ALL, **{CONF: "find_multipaths smart\n"}), ""),
+    ("rd.multipath=default", (CONF,), dict(ALL, **{CONF: "# of the host\n"}), ""),
+    ("rd.multipath=0 rd.multipath=1", (CONF,), ALL, ""),
+    ("rd.multipath=default rd.multipath=0", (CONF,), NO_PATHS, ""),
+    ("rd.multipath=0 rd.multipath=default", (), dict(ALL, **{CONF: "smart\n"}), ""),
+    ("rd.multipath=some", (CONF,), ALL, "rd.multipath=some is neither"),
+    ("rd.multipath=", (CONF,), ALL, "rd.multipath= is neither"),
+    ("rd.multipath=0 rd.multipath=some", (CONF,), NO_PATHS, "rd.multipath=some is neither"),
+]
 # Where systemd's own generator is there to make the units.
 TABLE = "r/run/initrdd/cryptopts"
 CRYPT_CASES = [
@@ -464,6 +484,23 @@ class Generator(unittest.TestCase):
                 self.assertEqual(bool(units), unit is not None)
                 if unit:
                     self.assertIn("n/systemd-cryptsetup@%s.service" % unit, units)
+
+    def test_multipath(self):
+        for line, files, expected, log in MULTIPATH_CASES:
+            with self.subTest(line + " " + " ".join(files)):
+                self.directory.cleanup()
+                self.setUp()
+                os.mkdir(os.path.join(self.directory.name, "r/etc/multipath"))
+                for name in files:
+                    self.write(name, "# of the host\n")
+                tree = self.check(line, dict({name: "" for name in files}, **expected), log)
+                self.assertEqual(self.run_generator(line)[0], 0)
+                self.assertEqual(self.tree(), tree)
+
+    def test_no_multipath(self):
+        for line in ("rd.multipath", "rd.multipath=default"):
+            self.check(line, ALL, "This image has no multipath")
+        self.check("rd.multipath=0", ALL, "")
 
     def test_local(self):
         """What the host has in its lvmlocal.conf stays, and comes first."""

@@ -148,6 +148,22 @@ static void test_layers(void **state) {
                   ROOT("253:1", "/dev/mapper/mpatha-part1"),
                   "block:dm block:multipath block:part fs:ext4 transport:scsi",
                   "/ /dev/mapper/mpatha-part1 ext4 dm-1 dm-0 sda sdb" },
+                { "LVM on multipath", /* the paths are of two host adapters */
+                  "block pci0000:00/0000:05:00.0/host7/rport-7:0-0/target7:0:0/7:0:0:0/block/sda 8:0\n"
+                  "block pci0000:00/0000:05:00.1/host8/rport-8:0-0/target8:0:0/8:0:0:0/block/sdb 8:16\n"
+                  DM("dm-0", "253:0", "mpath-3600a", "3600a") "slave dm-0 sda\nslave dm-0 sdb\n"
+                  DM("dm-1", "253:1", "LVM-Ab", "vg-root") "slave dm-1 dm-0\n"
+                  ROOT("253:1", "/dev/mapper/vg-root"),
+                  "block:dm block:lvm block:multipath fs:ext4 transport:scsi",
+                  "/ /dev/mapper/vg-root ext4 dm-1 dm-0 sda sdb" },
+                { "an array in a container", /* which is no layer: its disks are the array's */
+                  SATA(1, "sda", "8:0") SATA(2, "sdb", "8:16") VIRTUAL("md127", "9:127")
+                  "file /sys/class/block/md127/md/level container\n"
+                  "slave md127 sda\nslave md127 sdb\n" VIRTUAL("md126", "9:126")
+                  "file /sys/class/block/md126/md/level raid1\n"
+                  "file /sys/class/block/md126/md/metadata_version external:/md127/0\n"
+                  "slave md126 sda\nslave md126 sdb\n" ROOT("9:126", "/dev/md126"),
+                  "block:md block:md-raid1 fs:ext4 transport:ata", "/ /dev/md126 ext4 md126 sda sdb" },
                 { "fake RAID of a mainboard",
                   SATA(1, "sda", "8:0") DM("dm-0", "253:0", "DMRAID-isw_x", "isw_x")
                   "slave dm-0 sda\n" ROOT("253:0", "/dev/mapper/isw_x"),

@@ -150,7 +150,7 @@ static bool in_initrd(void) {
 
 int main(int argc, char *argv[]) {
         static int (*const nouns[])(const Generator *) = {
-                generate_lvm,       generate_md,      generate_multipath,
+                generate_lvm,       generate_md,      generate_multipath, generate_dmraid,
                 generate_crypt,     generate_device,  generate_console,
                 generate_network,   generate_nfs,     generate_live,
                 generate_overlay,

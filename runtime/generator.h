@@ -51,6 +51,7 @@ int option_seconds(const Generator *g, const char *key, unsigned *ret);
 int generate_lvm(const Generator *g);
 int generate_md(const Generator *g);
 int generate_multipath(const Generator *g);
+int generate_dmraid(const Generator *g);
 int generate_crypt(const Generator *g);
 int generate_device(const Generator *g);
 int generate_console(const Generator *g);

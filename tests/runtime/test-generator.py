@@ -20,6 +20,8 @@ LOCAL = "r/etc/lvm/lvmlocal.conf"
 MASKED = {"r/run/udev/rules.d/" + name: "-> /dev/null"
           for name in ("69-lvm.rules", "69-dm-lvm.rules", "69-dm-lvm-metad.rules")}
 MD = "r/run/udev/rules.d/62-initrdd-md.rules"
+DMRAID_SET = "r/run/udev/rules.d/66-initrdd-dmraid.rules"
+DMRAID = "r/run/udev/rules.d/67-initrdd-dmraid.rules"
 ALL = {LOCAL: "monitoring = 0"}
 UUID = "77777777-0000-4000-8000-000000000001"
 
@@ -34,6 +36,10 @@ def skips(kind):
 
 def only(*uuids):
     return 'ENV{ID_FS_UUID}!="%s", ENV{ANACONDA}="1"' % "|".join(uuids)
+
+
+def sets(patterns):
+    return 'ENV{INITRDD_DMRAID_SET}!="%s", ENV{INITRDD_DMRAID_SET}=""' % patterns
 
 
 def timeout(unit, text):
@@ -126,9 +132,10 @@ CASES = [
     # what is assembled by itself
     ("rd.auto", ALL, ""), ("rd.auto=1", ALL, ""),
     ("rd.auto=0", dict(MASKED, **{MD: [skips("linux_raid_member"), skips("isw_raid_member"),
-                                       skips("ddf_raid_member")]}), ""),
+                                       skips("ddf_raid_member")],
+                                  DMRAID_SET: "-> /dev/null"}), ""),
     ("rd.auto=0 rd.lvm.vg=a rd.md.uuid=" + UUID,
-     dict(volumes("a"), **{MD: only(UUID)}), ""),
+     dict(volumes("a"), **{MD: only(UUID), DMRAID_SET: "-> /dev/null"}), ""),
     ("rd.auto=0 rd.auto=1", ALL, ""),
     # md
     ("rd.md rd.md=1", ALL, ""),
@@ -148,6 +155,20 @@ CASES = [
     ("rd.md.imsm=0", dict(ALL, **{MD: skips("isw_raid_member")}), ""),
     ("rd.md.ddf=0", dict(ALL, **{MD: skips("ddf_raid_member")}), ""),
     ("rd.md.conf=0", dict(ALL, **{"gone": "r/etc/mdadm/mdadm.conf"}), ""),
+    # dmraid
+    ("rd.dm rd.dm=1 rd.dm=yes", ALL, ""),
+    ("rd.dm=0", dict(ALL, **{DMRAID_SET: "-> /dev/null"}), ""),
+    ("rd.dm=0 rd.dm.uuid=isw_a", dict(ALL, **{DMRAID_SET: "-> /dev/null"}), ""),
+    ("rd.dm=x", ALL, "rd.dm=x is neither yes nor no"),
+    ("rd.dm.uuid=isw_abc_Volume0", dict(ALL, **{DMRAID: sets("isw_abc_Volume0*")}), ""),
+    ("rd.dm.uuid=isw_a rd.dm.uuid=pdc_b rd.dm.uuid=isw_a",
+     dict(ALL, **{DMRAID: sets("isw_a*|pdc_b*")}), ""),
+    ("rd.auto=0 rd.dm.uuid=isw_a rd.lvm.vg=a rd.md.uuid=" + UUID,
+     dict(volumes("a"), **{MD: only(UUID), DMRAID: sets("isw_a*")}), ""),
+    ("rd.dm.uuid=", ALL, "rd.dm.uuid= names no RAID set"),
+    ("rd.dm.uuid", ALL, "names no RAID set"), ("rd.dm.uuid=a*", ALL, "names no RAID set"),
+    ("'rd.dm.uuid=a\"'", ALL, "names no RAID set"), ("rd.dm.uuid=a|b", ALL, "names no RAID set"),
+    ("rd.dm.uuid=" + "x" * 128, ALL, "names no RAID set"),
     # how long the root is waited for
     ("root=UUID=12-34 rd.timeout=20", timeout(BY_UUID, "20s"), ""),
     ("root=UUID=12-34 rd.timeout=0", timeout(BY_UUID, "infinity"), ""),

@@ -5,6 +5,7 @@ import live
 import local
 import network
 import stacks
+import volumes
 from case import ROOTS, generic, host
 
 # A generic image boots every root, and the machine's facts are recorded there; each host image is
@@ -14,7 +15,7 @@ RECORDINGS = {name: generic(root.system + "-generic-real" + name[8:] if root.sys
               for name, root in ROOTS.items() if name not in live.UNRECORDED}
 
 # A host image of it is that of another root: of raid1, of luks.
-GENERIC_ALONE = ("raid5", "luks1")
+GENERIC_ALONE = ("raid5", "luks1") + volumes.GENERIC_ALONE
 
 CASES = (
     list(RECORDINGS.values())
@@ -22,6 +23,7 @@ CASES = (
        for name, case in RECORDINGS.items() if name not in GENERIC_ALONE]
     + local.CASES
     + stacks.CASES
+    + volumes.CASES
     + network.CASES
     + live.CASES
 )

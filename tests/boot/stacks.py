@@ -12,7 +12,7 @@ def _on(name, source, tags, modules, command_line=None, **options):
                 shows("ext4", source, name), ["fs:ext4"] + tags, modules=modules, **options)
 
 
-_ASKED = ((r"(?s)[Pp]assphrase for disk .*: ?(\(press TAB for no echo\) ?)?$", storage.PASSPHRASE),)
+ASKED = ((r"(?s)[Pp]assphrase for disk .*: ?(\(press TAB for no echo\) ?)?$", storage.PASSPHRASE),)
 
 
 def _luks(name):
@@ -27,13 +27,13 @@ ROOTS.update({
     "raid1": _on("raid1", "/dev/md\\S+", ["block:md", "block:md-raid1"], {"mdraid"}),
     "raid5": _on("raid5", "/dev/md\\S+", ["block:md", "block:md-raid5"], {"mdraid"}),
     "luks": _on("luks", "/dev/mapper/luks-\\S+", ["block:dm", "block:crypt"], {"dm", "crypt"},
-                answers=_ASKED, generic=_luks("luks")),
+                answers=ASKED, generic=_luks("luks")),
     "luks1": _on("luks1", "/dev/mapper/named", ["block:dm", "block:crypt"], {"dm", "crypt"},
-                 answers=_ASKED, generic="rd.luks.name=%s=named" % storage.LUKS["luks1"]),
+                 answers=ASKED, generic="rd.luks.name=%s=named" % storage.LUKS["luks1"]),
     "stack": _on("stack", "/dev/mapper/stackvg-root",
                  ["block:md", "block:md-raid1", "block:crypt", "block:lvm"],
                  {"dm", "lvm", "crypt", "mdraid"}, "root=/dev/mapper/stackvg-root",
-                 answers=_ASKED, generic=_luks("stack")),
+                 answers=ASKED, generic=_luks("stack")),
     "verity": Root("verity", lambda: "root=/dev/mapper/root ro roothash=%s systemd.verity_root_data="
                    "/dev/vda systemd.verity_root_hash=/dev/vdb" % root_hash() + PATIENT,
                    shows("ext4", "/dev/mapper/root", "verity"), ["fs:ext4", "block:verity"],
@@ -42,12 +42,12 @@ ROOTS.update({
                           "systemd.condition-needs-update=no" + PATIENT,
                           shows("ext4", "/dev/mapper/systemvg-root", "debian12-luks .* failed=0"),
                           ["fs:ext4", "block:crypt", "block:lvm"], system="debian12",
-                          answers=_ASKED, modules={"dm", "lvm", "crypt"},
+                          answers=ASKED, modules={"dm", "lvm", "crypt"},
                           generic="rd.luks.name=%s=cryptroot" % storage.SYSTEM_UUID),
 })
 
 _LUKS_UUID = storage.LUKS["luks"]
-_WRONG = ((_ASKED[0][0], "wrong horse"),) * 3 + _ASKED
+_WRONG = ((ASKED[0][0], "wrong horse"),) * 3 + ASKED
 _KEY = storage.KEY
 _KEY_IN_ROOT = {"etc/keys/root.key": _KEY,
                 "etc/crypttab": ("cryptroot UUID=%s /etc/keys/root.key luks,x-initrd.attach\n"

@@ -324,8 +324,8 @@ def make_system(directory, fake_root, filesystem, path, size):
 
 
 def _run(directory, initrd, kernel, paths, devices=()):
-    boot = qemu.Boot(kernel.vmlinux, initrd, "console=ttyS0 panic=-1", paths, memory=1536,
-                     devices=devices, snapshot=False)
+    boot = qemu.Boot(kernel.vmlinux, initrd, "console=ttyS0 panic=-1 " + tpm.COMMAND_LINE, paths,
+                     memory=1536, devices=devices, snapshot=False)
     log = os.path.join(directory, "builder.log")
     result = qemu.run(boot, log, (r"BUILDER-OK", r"Power down"),
                       (r"BUILDER-FAILED", r"Kernel panic"), timeout=300)

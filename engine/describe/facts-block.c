@@ -35,6 +35,9 @@ static int tag_lvm(Host *h, const char *uuid, const char *name) {
                 r = host_tag(h, "block:lvm-raid");
         if (r >= 0 && name && strstr(name, "_mimage_"))
                 r = host_tag(h, "block:lvm-mirror");
+        /* What a cache is in front of has the same ending as what a snapshot is of. */
+        if (name && (endswith(name, "_corig") || endswith(name, "_wcorig")))
+                return r < 0 ? r : host_tag(h, "block:lvm-cache");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(endings); i++)
                 if (endswith(uuid, endings[i].ending))
                         r = host_tag(h, "block:%s", endings[i].tag);

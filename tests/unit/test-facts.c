@@ -140,6 +140,19 @@ static void test_layers(void **state) {
                   "slave dm-3 sda\n" ROOT("253:2", "/dev/mapper/vg-root"),
                   "block:dm block:lvm block:lvm-raid block:lvm-thin fs:ext4 transport:ata",
                   "/ /dev/mapper/vg-root ext4 dm-2 dm-1 dm-0 dm-3 sda" },
+                { "a cached volume", /* what is behind the cache is called as if it had a snapshot */
+                  SATA(1, "sda", "8:0") DM("dm-0", "253:0", "LVM-Aa-cdata", "vg-fast_cpool_cdata")
+                  "slave dm-0 sda\n" DM("dm-1", "253:1", "LVM-Ac-real", "vg-root_corig")
+                  "slave dm-1 sda\n" DM("dm-2", "253:2", "LVM-Ac", "vg-root")
+                  "slave dm-2 dm-0\nslave dm-2 dm-1\n" ROOT("253:2", "/dev/mapper/vg-root"),
+                  "block:dm block:lvm block:lvm-cache fs:ext4 transport:ata",
+                  "/ /dev/mapper/vg-root ext4 dm-2 dm-0 sda dm-1" },
+                { "a volume with a snapshot",
+                  SATA(1, "sda", "8:0") DM("dm-0", "253:0", "LVM-Ac-real", "vg-root-real")
+                  "slave dm-0 sda\n" DM("dm-1", "253:1", "LVM-Ac", "vg-root") "slave dm-1 dm-0\n"
+                  ROOT("253:1", "/dev/mapper/vg-root"),
+                  "block:dm block:lvm block:lvm-snapshot fs:ext4 transport:ata",
+                  "/ /dev/mapper/vg-root ext4 dm-1 dm-0 sda" },
                 { "a partition of a multipath device",
                   "block pci0000:00/0000:05:00.0/host7/rport-7:0-0/target7:0:0/7:0:0:0/block/sda 8:0\n"
                   "block pci0000:00/0000:05:00.1/host8/rport-8:0-0/target8:0:0/8:0:0:0/block/sdb 8:16\n"

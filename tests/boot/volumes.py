@@ -9,6 +9,7 @@ import arrays
 from case import PATIENT, ROOTS, Root, generic, host, shows
 from disks import UUID, fixture
 import qemu
+import softhsm
 import stacks
 import tpm
 
@@ -50,6 +51,10 @@ def _tpm(case, work):
     shutil.rmtree(state)
 
 
+def _token_files():
+    return softhsm.files(os.path.join(fixture("pkcs11"), "token"))
+
+
 _ASKED = stacks.ASKED
 _WRITES = (r"^WROTE", r"^MDMON-OF-INITRD")
 ROOTS.update({
@@ -86,11 +91,16 @@ ROOTS.update({
                 generic="rd.luks.uuid=" + arrays.LUKS["tpm2"], around=_tpm,
                 words=" " + tpm.COMMAND_LINE,
                 image={"packages": arrays.TSS_PACKAGES}),
+    "pkcs11": _on("pkcs11", "/dev/mapper/luks-\\S+", ["block:crypt", "pkcs11"],
+                  {"dm", "crypt", "pkcs11"}, generic="rd.luks.uuid=" + arrays.LUKS["pkcs11"],
+                  answers=((r"(?s)PIN.*: ?(\(press TAB for no echo\) ?)?$", softhsm.PIN),),
+                  image={"packages": softhsm.PACKAGES, "files": _token_files}),
 })
 _HIBERNATES = ROOTS["hibernate"].command_line + " test.hibernate="
 
 # Other rows have the host images of these, or what they would show.
-GENERIC_ALONE = ("multipath", "imsm", "raid10", "lvm-raid1", "lvm-mirror", "hibernate")
+GENERIC_ALONE = ("multipath", "imsm", "raid10", "lvm-raid1", "lvm-mirror", "hibernate",
+                 "pkcs11")
 
 CASES = [
     # A newer multipath-tools, and volumes on it.

@@ -43,7 +43,8 @@ HIBERNATES = """case $(cat /proc/cmdline) in
 esac
 """
 LUKS = {"hibernate": "66666666-0000-4000-8000-0000000000e0",
-        "tpm2": "66666666-0000-4000-8000-0000000000e1"}
+        "tpm2": "66666666-0000-4000-8000-0000000000e1",
+        "pkcs11": "66666666-0000-4000-8000-0000000000e2"}
 # What systemd loads when it is asked for a TPM.
 TSS = tuple("/usr/lib/x86_64-linux-gnu/libtss2-%s.so.0" % name
             for name in ("esys", "rc", "mu", "tcti-device"))
@@ -111,4 +112,10 @@ SETS = {one.name: one for one in (
         cryptsetup close x
     """ % LUKS["tpm2"], programs=("/usr/bin/systemd-cryptenroll",), libraries=TSS,
         packages=TSS_PACKAGES, tpm=True),
+    Set("pkcs11", 1, """
+        luks luks2 %s $1
+        cryptsetup open --key-file /passphrase $1 x
+        fill /dev/mapper/x
+        cryptsetup close x
+    """ % LUKS["pkcs11"], token=True),
 )}

@@ -29,8 +29,8 @@ class Image:
     """`system` and `flavour` name root tree and kernel. `mode` is --mode=, None where the profile
     says it; an image that isn't generic needs `facts`, the name of the root where they are
     recorded (Builder.facts gives them).
-    `settings` are --set=; `files` maps paths to content added to the tree, `installed` adds
-    initrdd. With `kernel_dir` no kernel is in the tree, and this one comes from outside.
+    `settings` are --set=; `files` maps paths to content added to the tree, or is a function that
+    does; `installed` adds initrdd. With `kernel_dir` no kernel is in the tree, and this one comes from outside.
     `repacked`: the image is extracted and made again of its files, as an ordinary user would
     do it; "dracut": that is one of dracut's. `packages` are installed in the tree beside."""
 
@@ -38,9 +38,13 @@ class Image:
                  settings=(), files=None, installed=False, kernel_dir=False, repacked=None,
                  packages=()):
         self.system, self.flavour, self.mode, self.facts = system, flavour, mode, facts
-        self.profile, self.settings, self.files = profile, settings, files or {}
+        self.profile, self.settings, self._files = profile, settings, files or {}
         self.installed, self.kernel_dir, self.repacked = installed, kernel_dir, repacked
         self.packages = packages
+
+    @property
+    def files(self):
+        return self._files() if callable(self._files) else self._files
 
     def identity(self):
         text = repr((self.system, self.flavour, self.mode, self.facts, self.profile,

@@ -21,6 +21,7 @@ import arrays
 import cache
 import debian
 import medium
+import softhsm
 import storage
 from cache import run
 
@@ -354,8 +355,10 @@ def _storage():
 
 
 def _set(one):
-    key = cache.key("@" + os.path.abspath(storage.__file__), one.key(),
-                    "@" + os.path.join(LIBRARY, "fakeroot-init"), debian.base("debian12"))
+    sources = [storage.__file__, os.path.join(LIBRARY, "fakeroot-init")]
+    sources += [softhsm.__file__] if one.token else []
+    key = cache.key(one.key(), debian.base("debian12"),
+                    *("@" + os.path.abspath(path) for path in sources))
     return cache.get("disk-" + one.name, key,
                      lambda directory: storage.make_set(directory, fake_root, one))
 

@@ -20,6 +20,7 @@ import uuid
 import cache
 import debian
 import qemu
+import softhsm
 import tpm
 from cache import run
 
@@ -276,13 +277,15 @@ class Set:
     only when they change. `script` is as in SCRIPTS, `tells` is added to the fake root's init;
     `packages` are those that programs and libraries of the builder come from. With `sata` the disks
     are such, and have serial numbers; with `tpm` there is a TPM, whose memory is in the directory
-    "tpm" of the fixture."""
+    "tpm" of the fixture. With `token` there is one of PKCS#11 in the directory "token", which is
+    enrolled in the first disk."""
 
     def __init__(self, name, disks, script, size=SIZE, tells="", drivers=(), programs=(),
-                 libraries=(), packages=(), sata=False, tpm=False):
+                 libraries=(), packages=(), sata=False, tpm=False,
+                 token=False):
         self.name, self.disks, self.script, self.size, self.tells = name, disks, script, size, tells
         self.drivers, self.programs, self.libraries = drivers, programs, libraries
-        self.packages, self.sata, self.tpm = packages, sata, tpm
+        self.packages, self.sata, self.tpm, self.token = packages, sata, tpm, token
         self.uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, name + ".storage.initrdd.test"))
 
     def key(self):
@@ -301,6 +304,8 @@ def make_set(directory, fake_root, one):
         os.mkdir(state)
     with tpm.attached(state) if one.tpm else contextlib.nullcontext([]) as more:
         _run(directory, initrd, kernel, () if one.sata else paths, devices + more)
+    if one.token:
+        softhsm.enroll(directory, os.path.join(directory, "token"), PASSPHRASE)
 
 
 def make(directory, fake_root):

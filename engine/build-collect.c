@@ -11,6 +11,7 @@
 #include "collect/accounts.h"
 #include "collect/crypttab.h"
 #include "collect/early.h"
+#include "collect/hooks.h"
 #include "image/verify.h"
 #include "pack/kept.h"
 #include "path-util.h"
@@ -48,6 +49,12 @@ static int collect_part_includes(void *userdata, Collection **ret) {
         Part *p = userdata;
 
         return collect_includes(p->build->collector, p->build->profile, ret);
+}
+
+static int collect_part_hooks(void *userdata, Collection **ret) {
+        Part *p = userdata;
+
+        return collect_hooks(p->build->collector, ret);
 }
 
 static int collect_part_crypttab(void *userdata, Collection **ret) {
@@ -370,6 +377,13 @@ static int add_includes(Build *b) {
         return add_whole(b, "includes", SCOPE_HOST, collect_part_includes, &part, state);
 }
 
+static int add_hooks(Build *b) {
+        Part part = { .build = b };
+
+        return add_whole(b, "hooks", SCOPE_HOST, collect_part_hooks, &part,
+                         build_hash_begin(b, "hooks"));
+}
+
 /* Who opens encrypted devices has to be told of them. */
 static int add_crypttab(Build *b) {
         Part part = { .build = b };
@@ -418,6 +432,9 @@ static int collect_all(Build *b, Sum *sum) {
         }
         if (r >= 0)
                 r = add_profile_drivers(b, sum);
+        /* What modules have, too, is theirs: another hook is then a small fragment. */
+        if (r >= 0)
+                r = add_hooks(b);
         if (r >= 0)
                 r = add_crypttab(b);
         if (r < 0)

@@ -59,6 +59,7 @@ int generate_network(const Generator *g);
 int generate_nfs(const Generator *g);
 int generate_live(const Generator *g);
 int generate_overlay(const Generator *g);
+int generate_step(const Generator *g);
 
 /* device.c: /dev/disk/by-uuid/a-b → "dev-disk-by\x2duuid-a\x2db". The caller frees. */
 char *unit_escape_path(const char *path);

@@ -5,6 +5,7 @@ import live
 import local
 import network
 import stacks
+import steps
 import volumes
 from case import ROOTS, generic, host
 
@@ -26,4 +27,5 @@ CASES = (
     + volumes.CASES
     + network.CASES
     + live.CASES
+    + steps.CASES
 )

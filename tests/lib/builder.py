@@ -225,12 +225,15 @@ class DracutBuilder(Builder):
 
 
 def add_file(path, content):
-    """Into a linked copy: what is there is replaced, never written to."""
+    """Into a linked copy: what is there is replaced, never written to. (content, mode), or content
+    alone."""
+    content, mode = content if isinstance(content, tuple) else (content, 0o644)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     if os.path.lexists(path):
         os.unlink(path)
     with open(path, "wb") as stream:
         stream.write(content)
+    os.chmod(path, mode)
 
 
 def intel_microcode(signature=0x50654, payload=2000):

@@ -46,10 +46,21 @@ def timeout(unit, text):
     return dict(ALL, **{"n/%s.device.d/60-initrdd.conf" % unit: "JobRunningTimeoutSec=%s\n" % text})
 
 
+EARLY = ("cmdline", "pre-udev", "pre-trigger", "initqueue")
+
+
+def point(what, name, target, *lines):
+    """A unit of a step of the boot; no device is waited for before an early one is done."""
+    unit = "initrdd-%s-%s.service" % (what, name)
+    found = {"n/" + unit: list(lines), "n/%s.wants/%s" % (target, unit): "-> ../" + unit}
+    if name in EARLY:
+        found["n/device.d/60-%s.conf" % unit[:-8]] = "[Unit]\nAfter=%s\n" % unit
+    return found
+
+
 def step(name, target, *lines):
-    unit = "initrdd-break-%s.service" % name
-    return dict(ALL, **{"n/" + unit: list(lines) + ["ExecStart=-sulogin $INITRDD_SULOGIN\n"],
-                        "n/%s.wants/%s" % (target, unit): "-> ../" + unit})
+    return dict(ALL, **point("break", name, target, "ExecStart=-sulogin $INITRDD_SULOGIN\n",
+                             " initrdd-hooks-%s.service\nConflicts=" % name, *lines))
 
 
 LOWER = "lowerdir=/run/rootfsbase,upperdir=/run/overlayfs,workdir=/run/ovlwork\n"
@@ -192,20 +203,24 @@ CASES = [
     ("root=PARTLABEL=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartlabel-a", "3s"), ""),
     ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
     # shells
-    ("rd.break", step("cleanup", "initrd-switch-root.target",
-                      "Before=initrd-udevadm-cleanup-db.service initrd-switch-root.service"), ""),
-    ("rd.break=cmdline", step("cmdline", "sysinit.target", "systemd-udevd.service\n"), ""),
-    ("rd.break=pre-udev", step("pre-udev", "sysinit.target", "Before=systemd-udevd.service\n"), ""),
+    ("rd.break", step("pre-pivot", "initrd.target"), ""),
+    ("rd.break=cmdline", step("cmdline", "sysinit.target", "systemd-udevd.service "), ""),
+    ("rd.break=pre-udev", step("pre-udev", "sysinit.target", "Before=systemd-udevd.service "), ""),
     ("rd.break=pre-trigger", step("pre-trigger", "sysinit.target",
-                                  "After=systemd-udevd.service\n"), ""),
+                                  "After=systemd-udevd.service initrdd-hooks-pre-udev."), ""),
     ("rd.break=initqueue", step("initqueue", "initrd.target",
-                                "After=systemd-udev-trigger.service\n"), ""),
-    ("rd.break=pre-mount", step("pre-mount", "initrd.target", "sysroot.mount\n"), ""),
-    ("rd.break=mount", step("mount", "initrd.target", "After=sysroot.mount\n"), ""),
-    ("rd.break=pre-pivot", step("pre-pivot", "initrd.target", "Before=initrd-cleanup.service\n"), ""),
-    ("rd.break=cleanup", step("cleanup", "initrd-switch-root.target"), ""),
+                                "After=systemd-udev-trigger.service "), ""),
+    ("rd.break=pre-mount", step("pre-mount", "initrd.target",
+                                " sysroot.mount initrd-root-fs.target "), ""),
+    ("rd.break=mount", step("mount", "initrd.target", "After=sysroot.mount "), ""),
+    ("rd.break=pre-pivot", step("pre-pivot", "initrd.target", "Before=initrd-cleanup.service "), ""),
+    ("rd.break=cleanup", step("cleanup", "initrd-switch-root.target",
+                              "Before=initrd-udevadm-cleanup-db.service initrd-switch-root.service "),
+     ""),
     ("rd.break=pre-mount rd.break=mount",
      dict(step("pre-mount", "initrd.target"), **step("mount", "initrd.target")), ""),
+    ("rd.break=cmdline rd.break=cleanup rd.break=cmdline",
+     dict(step("cmdline", "sysinit.target"), **step("cleanup", "initrd-switch-root.target")), ""),
     ("rd.break=later", ALL, "rd.break=later names no step"), ("rd.break=", ALL, "names no step"),
     ("rd.break=../x", ALL, "names no step"),
     ("break", step("pre-mount", "initrd.target"), ""),
@@ -471,7 +486,8 @@ class Generator(unittest.TestCase):
             self.assertEqual(len(told.splitlines()), 1, told)
         else:
             self.assertEqual(told, "")
-        tree = {path: text for path, text in self.tree().items() if not ignore(path)}
+        tree = {path: text for path, text in self.tree().items()
+                if not ignore(path) and not path.startswith("r/usr/lib/initrdd/hooks/")}
         expected = dict({"r/etc/lvm/lvm.conf": "", "r/etc/mdadm/mdadm.conf": ""}, **expected)
         expected.pop(expected.pop("gone", None), None)
         self.assertEqual(sorted(tree), sorted(expected))
@@ -522,6 +538,49 @@ class Generator(unittest.TestCase):
         for line in ("rd.multipath", "rd.multipath=default"):
             self.check(line, ALL, "This image has no multipath")
         self.check("rd.multipath=0", ALL, "")
+
+    def test_hooks(self):
+        """Units for those steps alone that have hooks, beside the shells that are asked for."""
+        for name, target in (("cmdline", "sysinit.target"), ("initqueue", "initrd.target"),
+                             ("mount", "initrd.target"), ("cleanup", "initrd-switch-root.target")):
+            with self.subTest(name):
+                self.directory.cleanup()
+                self.setUp()
+                self.put_hook("pre-udev.d/.hidden")
+                self.put_hook(name + ".d/10-a")
+                self.put_hook(name + ".d/20-required")
+                unit = point("hooks", name, target, " initrdd-break-%s.service\nBefore=" % name,
+                             "ExecStart=/usr/lib/initrdd/initrdd-hooks %s\n" % name,
+                             "StandardOutput=journal+console\n")
+                tree = self.check("", dict(ALL, **unit), "")
+                self.assertNotIn("OnFailure", tree["n/initrdd-hooks-%s.service" % name])
+                self.check("rd.break=" + name, dict(step(name, target), **unit), "")
+
+    def test_required_hooks(self):
+        """What the boot can't go on without."""
+        root = ("sysroot.mount", "initrd-root-fs.target")
+        for name, gates in (("pre-trigger", root), ("pre-mount", root), ("mount", root[1:]),
+                            ("pre-pivot", ("initrd-cleanup.service",)),
+                            ("cleanup", ("initrd-switch-root.service",))):
+            with self.subTest(name):
+                self.directory.cleanup()
+                self.setUp()
+                self.put_hook(name + ".d/10-a.required")
+                self.assertEqual(self.run_generator(""), (0, ""))
+                tree = self.tree()
+                self.assertIn("OnFailure=emergency.target\n",
+                              tree["n/initrdd-hooks-%s.service" % name])
+                found = {path: text for path, text in tree.items() if "60-initrdd-hooks" in path
+                         and not path.startswith("n/device.d/")}
+                self.assertEqual(found, {
+                    "n/%s.d/60-initrdd-hooks-%s.conf" % (gate, name):
+                    "[Unit]\nAfter=initrdd-hooks-%s.service\n"
+                    "AssertPathExists=/run/initrdd/steps/%s\n" % (name, name) for gate in gates})
+
+    def put_hook(self, name):
+        path = os.path.join("r/usr/lib/initrdd/hooks", name)
+        os.makedirs(os.path.join(self.directory.name, os.path.dirname(path)), exist_ok=True)
+        self.write(path, "")
 
     def test_local(self):
         """What the host has in its lvmlocal.conf stays, and comes first."""

@@ -5,8 +5,8 @@
  *
  *   rd.shell=0             no shell when the boot fails; what rd.emergency= says is done
  *   rd.emergency=ACTION    reboot, poweroff or halt (without rd.shell=0 it means nothing)
- *   rd.info, rd.debug      what is started is told on the console; all that PID 1 and udev have to
- *                          say is in the journal
+ *   rd.info, rd.debug      what is started, and what that has to say, is told on the console; with
+ *                          rd.debug also all that PID 1 and udev have to say
  */
 
 #include <errno.h>
@@ -39,24 +39,28 @@ static int add_emergency(const Generator *g) {
                        "[Service]\n"
                        "Type=oneshot\n"
                        "StandardOutput=journal+console\n"
-                       "ExecStartPre=-systemctl --no-pager --no-legend --plain --failed\n"
-                       "ExecStartPre=-journalctl --no-pager --quiet --boot --lines=20 "
-                       "--priority=warning --output=cat\n"
                        "ExecStart=systemctl --force %s\n",
                        action ?: "halt") < 0)
                 return -ENOMEM;
         return generator_write(g, g->early, "emergency.service", text);
 }
 
-/* systemd(1): SIGRTMIN+20 shows the status, SIGRTMIN+22 logs everything. */
+/* systemd(1): SIGRTMIN+20 shows the status, SIGRTMIN+22 logs everything. The journal is in the image's
+ * own /etc: the real root's goes on as it is configured there. */
 static int add_debug(const Generator *g, bool debug) {
         static const char udev[] = "[Service]\nEnvironment=SYSTEMD_LOG_LEVEL=debug\n";
+        _cleanup_free_ char *journal = NULL;
+        int r;
 
         if (!*g->root && (kill(1, SIGRTMIN + 20) < 0 || (debug && kill(1, SIGRTMIN + 22) < 0)))
                 generator_warn(g, "PID 1 can't be told to say more: %s", strerror(errno));
-        return debug ? generator_write(g, g->normal, "systemd-udevd.service.d/60-initrdd.conf",
-                                       udev)
-                     : 0;
+        if (str_printf(&journal, "[Journal]\nForwardToConsole=yes\nMaxLevelConsole=%s\n",
+                       debug ? "debug" : "info") < 0)
+                return -ENOMEM;
+        r = generator_write(g, "/etc/systemd/journald.conf.d", "60-initrdd.conf", journal);
+        if (r < 0 || !debug)
+                return r;
+        return generator_write(g, g->normal, "systemd-udevd.service.d/60-initrdd.conf", udev);
 }
 
 int generate_console(const Generator *g) {

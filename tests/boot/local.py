@@ -84,10 +84,21 @@ _PASSWORD_HASH = ("$6$initrddtest$mOEJgGF25KdwlBnUyoVBrITuNmibX7AdYmOayyaU"
                   "bI6ZEMZyprBvYJmQQzH17l8FwoKwVXOU3BMk7doooNHOi0")
 
 
-def _missing_root(emergency, expect, answers=(), settings=(), options=_TEN_SECONDS):
+# What the report says on the console before anybody is asked for anything.
+_TOLD = (r"^The boot can't go on:", r"^  Timed out waiting for .*" + UUID["missing"])
+_REPORT = (r"^  There are: vda ", r"^A report is in /run/initrdd/report.txt")
+# A stick for it, and a password that must not be in it; what is typed to see that.
+_STICK = " rd.report=LABEL=keys rd.iscsi.password=geheim"
+_LOOK = ("mount LABEL=keys /tmp; cd /tmp; grep -q 'Timed out waiting' initrdd-report-*.txt && "
+         "grep -q '^vdb .*LABEL=keys' initrdd-report-*.txt && "
+         "! grep geheim initrdd-report-*.txt && echo SHELL-$((40+2))")
+
+
+def _missing_root(emergency, expect, answers=(), settings=(), options=_TEN_SECONDS, **more):
     return host("missing-root-" + emergency, "ext4-uuid", command_line=_MISSING + options,
                  image={"settings": ("Emergency=" + emergency,) + settings},
-                 failures=(r"Kernel panic",), expect=(_NAMES_DEVICE,) + expect, answers=answers)
+                 failures=(r"Kernel panic",), expect=(_NAMES_DEVICE,) + _TOLD + _REPORT + expect,
+                 answers=answers, **more)
 
 CASES = (
     # Newer systemd, compressed drivers: what depends on either.
@@ -111,9 +122,10 @@ CASES = (
     # The first with systemd's own patience: 90 seconds.
     + [_missing_root("locked", (r"Cannot open access to console, the root account is locked",),
                      options=""),
-       _missing_root("open", (r"Press Enter for maintenance", r"SHELL-42"),
-                     ((r"(?s)Press Enter for maintenance.*: $", ""),
-                      (r"# $", "echo SHELL-$((40+2))"))),
+       _missing_root("open", (r"^It was copied to LABEL=keys, as initrdd-report-\d+-\d+\.txt",
+                              r"Press Enter for maintenance", r"SHELL-42"),
+                     ((r"(?s)Press Enter for maintenance.*: $", ""), (r"# $", _LOOK)),
+                     options=_TEN_SECONDS + _STICK, disks="luks"),
        _missing_root("password", (r"Give root password for maintenance", r"Login incorrect",
                                   r"SHELL-42"),
                      ((r"(?s)Give root password.*: $", "open barley"),

@@ -22,6 +22,7 @@ MASKED = {"r/run/udev/rules.d/" + name: "-> /dev/null"
 MD = "r/run/udev/rules.d/62-initrdd-md.rules"
 DMRAID_SET = "r/run/udev/rules.d/66-initrdd-dmraid.rules"
 DMRAID = "r/run/udev/rules.d/67-initrdd-dmraid.rules"
+JOURNAL = "r/etc/systemd/journald.conf.d/60-initrdd.conf"
 ALL = {LOCAL: "monitoring = 0"}
 UUID = "77777777-0000-4000-8000-000000000001"
 
@@ -243,8 +244,9 @@ CASES = [
      "rd.emergency=panic is none of"),
     ("rd.shell=x", ALL, "rd.shell=x is neither"),
     # PID 1 is told by signals, which is for a boot to show
-    ("rd.info", ALL, ""),
+    ("rd.info", dict(ALL, **{JOURNAL: ["ForwardToConsole=yes\n", "MaxLevelConsole=info\n"]}), ""),
     ("rd.debug", dict(ALL, **{
+        JOURNAL: ["ForwardToConsole=yes\n", "MaxLevelConsole=debug\n"],
         "n/systemd-udevd.service.d/60-initrdd.conf": "SYSTEMD_LOG_LEVEL=debug"}), ""),
     ("rd.debug=0 rd.info=0", ALL, ""),
     # images on a medium

@@ -41,8 +41,9 @@ ROOTS.update({
     "debian12-luks": Root("debian-luks", "root=/dev/mapper/systemvg-root "
                           "systemd.condition-needs-update=no" + PATIENT,
                           shows("ext4", "/dev/mapper/systemvg-root", "debian12-luks .* failed=0"),
-                          ["fs:ext4", "block:crypt", "block:lvm"], system="debian12",
-                          answers=ASKED, modules={"dm", "lvm", "crypt"},
+                          ["fs:ext4", "block:crypt", "block:lvm", "block:md-raid1"],
+                          system="debian12", answers=ASKED,
+                          modules={"dm", "lvm", "crypt", "mdraid"},
                           generic="rd.luks.name=%s=cryptroot" % storage.SYSTEM_UUID),
 })
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The steps of a boot: hooks of the admin, and shells on the way."""
+"""The steps of a boot: hooks of the admin, and shells on the way; and the way down."""
 
 from case import PATIENT, ROOTS, host
+from qemu import FAILURES
 
 STEPS = ("cmdline", "pre-udev", "pre-trigger", "initqueue", "pre-mount", "mount", "pre-pivot",
          "cleanup")
@@ -23,25 +24,39 @@ _REQUIRED = {
 _ENTER = (r"or press Control-D to continue\): ", "")
 _OPEN = ("Emergency=open",)
 _SAID = {step: r"HOOK-%s-42" % step for step in STEPS}
+_SYSTEM = ROOTS["debian12-luks"]
 
 CASES = [
-    # One at every step, in their order, with one that fails and a shell before two of the steps. At
-    # the first nothing is waited for yet; at the second, of a bare rd.break, the root is there.
+    # One at every step, in their order, with one that fails and a shell before two of the steps. Until
+    # the first is left, no device is waited for; at the second, of a bare rd.break, the root is there.
     host("hooks", "ext4-uuid", image={"settings": _OPEN, "files": _HOOKS},
          command_line=ROOTS["ext4-uuid"].command_line + PATIENT + " rd.break=initqueue rd.break",
-         expect=(_SAID["cmdline"], _SAID["pre-udev"], _SAID["pre-trigger"], r"WAITING-42",
+         expect=(_SAID["cmdline"], _SAID["pre-udev"], _SAID["pre-trigger"], r"WAITED-42",
                  _SAID["initqueue"], r"hook pre-mount/10-fails: failed with status 7",
                  _SAID["pre-mount"], r"FOUND-fakeroot", _SAID["mount"], r"THERE-fakeroot",
                  _SAID["pre-pivot"], _SAID["cleanup"]) + ROOTS["ext4-uuid"].expect,
-         failures=(r"Kernel panic", r"MASKED"),
-         answers=(_ENTER, (r"initqueue# ", "systemctl list-jobs --no-legend --full | "
-                           "grep 'device .*waiting' && echo WAITING-$((40+2)); exit"),
+         failures=(r"Kernel panic", r"MASKED", r"Expecting device"),
+         answers=(_ENTER, (r"initqueue# ", "until [ -b /dev/vda ]; do sleep 0.2; done; udevadm settle; "
+                           "echo WAITED-$((40+2)); exit"),
                   _ENTER, (r"pre-pivot# ", ". /sysroot/etc/os-release; echo THERE-$ID; exit"))),
-    # One that the boot can't go on without; and who may not have a shell gets none.
+    # One that the boot can't go on without; who may not have a shell gets none. And what units say is
+    # on the console, although it is to be quiet.
     host("hooks-required", "ext4-uuid", image={"settings": ("Emergency=locked",), "files": _REQUIRED},
-         command_line=ROOTS["ext4-uuid"].command_line + PATIENT,
-         expect=(r"hook pre-mount/50-never.required: failed with status 9",
+         command_line=ROOTS["ext4-uuid"].command_line + PATIENT + " quiet rd.info",
+         expect=(r"systemd\[1\]: Finished systemd-udev-trigger", r"hook pre-mount/50-never.required: failed with status 9",
                  r"the boot can't go on without 50-never.required",
+                 r"The boot can't go on:", r"Failed to start initrdd-hooks-pre-mount",
+                 r"    hook pre-mount/50-never.required: failed", r"A report is in /run/",
                  r"Cannot open access to console, the root account is locked"),
          failures=(r"Kernel panic", r"WENT-ON", r"ROOT-OK")),
+    # A root that can't be taken apart by who runs from it: all of it is, from what the image has left
+    # behind, and so the array has nothing to make good when it is started again.
+    host("shutdown", "debian12-luks", command_line=_SYSTEM.command_line + " test.poweroff",
+         expect=_SYSTEM.expect + (r"dm-\d+ \(systemvg-root\) is detached",
+                                  r"dm-\d+ \(cryptroot\) is detached",
+                                  r"md\d+ \(\S+\) is detached",
+                                  r"All file systems, .* are detached", r"reboot: Power down"),
+         failures=FAILURES + (r"Not all is detached", r"not clean", r"resync of RAID"),
+         again=((_SYSTEM.command_line, (r"active with 2 out of 2 mirrors",) + _SYSTEM.expect,
+                 _SYSTEM.answers),)),
 ]

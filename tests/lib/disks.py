@@ -318,7 +318,7 @@ def _debian_usr(directory, system="debian12"):
 
 
 def _debian_luks(directory, system="debian12"):
-    """LVM on LUKS, with a crypttab that tells of it."""
+    """LVM on LUKS on RAID1, with a crypttab that tells of it."""
     tree = _debian_tree(directory, system, system + "-luks",
                         "/dev/mapper/systemvg-root / ext4 defaults 0 1\n")
     table = os.path.join(tree, "etc/crypttab")
@@ -327,7 +327,7 @@ def _debian_luks(directory, system="debian12"):
     _write(table, "cryptroot UUID=%s none luks,discard\n" % storage.SYSTEM_UUID)
     content = os.path.join(directory, "root.ext4")
     make_ext4(content, tree, UUID["debian"], system, "640M")
-    storage.make_system(directory, fake_root, content, os.path.join(directory, "0.img"), 672 * MIB)
+    storage.make_system(directory, fake_root, content, 680 * MIB)
     os.unlink(content)
 
 

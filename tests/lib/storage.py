@@ -46,8 +46,10 @@ MD = {"raid1": "77777777:00004000:80000000:00000001",
       "stack": "77777777:00004000:80000000:00000008"}
 LAYOUT = {"lvm": 1, "thin": 1, "raid1": 2, "raid5": 3, "luks": 2, "luks1": 1, "header": 2, "stack": 2}
 SIZE = 48 * MIB
-# A whole system on LVM on LUKS; its file system is there already and is copied.
+# A whole system on LVM on LUKS on RAID1; its file system is there already and is copied.
 SYSTEM_UUID = "66666666-0000-4000-8000-0000000000d0"
+SYSTEM_MD = "77777777:00004000:80000000:000000d0"
+SYSTEM_DISKS = 2
 
 SCRIPTS = {
     "lvm": """
@@ -119,14 +121,17 @@ SCRIPTS = {
 }
 
 SYSTEM_SCRIPT = """
-        luks luks2 %s $1
-        cryptsetup open --key-file /passphrase $1 x
+        mdadm --create /dev/md9 --run --assume-clean --metadata=1.2 --uuid=%s --homehost=any \
+                --name=nine --level=1 --raid-devices=2 $1 $2
+        luks luks2 %s /dev/md9
+        cryptsetup open --key-file /passphrase /dev/md9 x
         lvm vgcreate systemvg /dev/mapper/x
         lvm lvcreate -qq -y -Wn -Zn -l 100%%FREE -n root systemvg
-        dd if=$2 of=/dev/mapper/systemvg-root bs=1M
+        dd if=$3 of=/dev/mapper/systemvg-root bs=1M
         lvm vgchange -an systemvg
         cryptsetup close x
-""" % SYSTEM_UUID
+        mdadm --stop /dev/md9
+""" % (SYSTEM_MD, SYSTEM_UUID)
 
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /usr/bin
@@ -318,14 +323,17 @@ def make(directory, fake_root):
     _run(directory, _builder(directory, fake_root, _job(), kernel), kernel, paths)
 
 
-def make_system(directory, fake_root, filesystem, path, size):
-    """A disk at `path`, with what the image file `filesystem` holds as a logical volume on LUKS."""
+def make_system(directory, fake_root, filesystem, size):
+    """Disks 0.img and 1.img, with what the image file `filesystem` holds as a logical volume on LUKS
+    on an array of the two."""
     kernel = debian.kernel("debian12")
-    with open(path, "wb") as stream:
-        stream.truncate(size)
-    names = _names(2)
+    paths = [os.path.join(directory, "%d.img" % i) for i in range(SYSTEM_DISKS)]
+    for path in paths:
+        with open(path, "wb") as stream:
+            stream.truncate(size)
+    names = _names(len(paths) + 1)
     job = "%sset -- %s\n%s" % (_begin(names[-1]), " ".join(names), SYSTEM_SCRIPT)
-    _run(directory, _builder(directory, fake_root, job, kernel), kernel, [path, filesystem])
+    _run(directory, _builder(directory, fake_root, job, kernel), kernel, paths + [filesystem])
 
 
 def _run(directory, initrd, kernel, paths, devices=()):

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * The parts of an image: its modules, each with what kernels share and what they don't, and what
- * belongs to the image as a whole (drivers' indexes, accounts, microcode, an admin's own files).
- * Each part comes from the store while its trace holds. A module that can't be in the image takes
- * those along that require it.
+ * The parts of an image: its modules (build-modules.c), and what belongs to the image as a whole:
+ * drivers' indexes, accounts, microcode, an admin's own files. Each part comes from the store while
+ * its trace holds.
  */
 
-#include "build-internal.h"
+#include "build-collect.h"
 #include "collect/accounts.h"
 #include "collect/crypttab.h"
 #include "collect/early.h"
@@ -16,28 +15,6 @@
 #include "pack/kept.h"
 #include "path-util.h"
 #include "string-util.h"
-
-/* A module, or one of the things that belong to the image as a whole, while it is collected. */
-typedef struct Part {
-        Build *build;
-        const Module *module;
-        bool droppable;
-        char **names; /* users, drivers */
-        char **groups;
-        char **load;
-} Part;
-
-static int collect_part_shared(void *userdata, Collection **ret) {
-        Part *p = userdata;
-
-        return collect_shared(p->build->collector, p->module, p->droppable, ret);
-}
-
-static int collect_part_kernel(void *userdata, Collection **ret) {
-        Part *p = userdata;
-
-        return collect_kernel(p->build->collector, p->module, p->droppable, ret);
-}
 
 static int collect_part_accounts(void *userdata, Collection **ret) {
         Part *p = userdata;
@@ -102,8 +79,7 @@ static int collect_part_indexes(void *userdata, Collection **ret) {
         return 0;
 }
 
-/* Everything of the profile, the facts and the kernel that the choice of drivers depends on. */
-static void hash_kernel(XXH3_state_t *state, const Build *b) {
+void build_hash_kernel(XXH3_state_t *state, const Build *b) {
         build_hash_string(state, b->kernel->version);
         build_hash_string(state, b->options->kernel_dir);
         build_hash_string(state, mode_to_string(b->profile->mode));
@@ -111,9 +87,13 @@ static void hash_kernel(XXH3_state_t *state, const Build *b) {
         build_hash_strings(state, b->facts->modaliases);
 }
 
-/* One part: from the store, or collected; remembered in the build. Borrowed. */
-static int add_collection(Build *b, XXH3_state_t *state, collect_t collect, Part *part,
-                          Collection **ret) {
+void build_hash_place(XXH3_state_t *state, const char *path, unsigned line) {
+        build_hash_string(state, path ? path_basename(path) : NULL);
+        XXH3_128bits_update(state, &line, sizeof(line));
+}
+
+int build_add_collection(Build *b, XXH3_state_t *state, collect_t collect, Part *part,
+                         Collection **ret) {
         Collection *c;
         XXH128_hash_t key;
         int r;
@@ -134,51 +114,6 @@ static int add_collection(Build *b, XXH3_state_t *state, collect_t collect, Part
         return 0;
 }
 
-/* Where something was asked for: the reasons in a manifest say so. */
-static void hash_place(XXH3_state_t *state, const char *path, unsigned line) {
-        build_hash_string(state, path ? path_basename(path) : NULL);
-        XXH3_128bits_update(state, &line, sizeof(line));
-}
-
-static XXH3_state_t *hash_module(const Build *b, const char *what, const Module *module) {
-        XXH3_state_t *state = build_hash_begin(b, what);
-
-        if (!state)
-                return NULL;
-        XXH3_128bits_update(state, &module->hash, sizeof(module->hash));
-        build_hash_string(state, module->name);
-        for (size_t i = 0; i < module->n_contents; i++)
-                hash_place(state, module->contents[i].path, module->contents[i].line);
-        for (size_t i = 0; i < module->n_drivers; i++)
-                hash_place(state, module->drivers[i].path, module->drivers[i].line);
-        return state;
-}
-
-static int collect_module(Build *b, const Module *module, bool droppable, Collection **ret_shared,
-                          Collection **ret_kernel) {
-        Part part = { .build = b, .module = module, .droppable = droppable };
-        XXH3_state_t *state;
-        int r = 0;
-
-        *ret_shared = *ret_kernel = NULL;
-        if (module_has_shared(module)) {
-                state = hash_module(b, droppable ? "shared?" : "shared", module);
-                r = add_collection(b, state, collect_part_shared, &part, ret_shared);
-        }
-        if (r >= 0 && module_has_kernel(module) && !(*ret_shared && (*ret_shared)->missing)) {
-                state = hash_module(b, droppable ? "kernel?" : "kernel", module);
-                if (state)
-                        hash_kernel(state, b);
-                r = add_collection(b, state, collect_part_kernel, &part, ret_kernel);
-        }
-        return r;
-}
-
-/* What the modules of an image add up to. */
-typedef struct Sum {
-        char **users, **groups, **drivers, **load;
-} Sum;
-
 static void sum_done(Sum *s) {
         strv_free(s->users);
         strv_free(s->groups);
@@ -186,125 +121,12 @@ static void sum_done(Sum *s) {
         strv_free(s->load);
 }
 
-static int extend_all(char ***l, char *const *more) {
-        STRV_FOREACH(s, more) {
-                int r = strv_extend(l, *s);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int sum_add(Sum *s, const Collection *c) {
-        int r;
-
-        r = extend_all(&s->users, c->users);
-        if (r >= 0)
-                r = extend_all(&s->groups, c->groups);
-        if (r >= 0)
-                r = extend_all(&s->drivers, c->drivers);
-        if (r >= 0)
-                r = extend_all(&s->load, c->load);
-        return r;
-}
-
-/* Why the module can't be in the image: because of itself, or of one that it requires. */
-static const char *why_dropped(const Build *b, const Module *module, const Collection *shared,
-                               const Collection *kernel) {
-        if (shared && shared->missing)
-                return shared->missing;
-        if (kernel && kernel->missing)
-                return kernel->missing;
-        STRV_FOREACH(name, module->requires)
-                if (strmap_contains(&b->dropped, *name))
-                        return strmap_get(&b->dropped, *name);
-        return NULL;
-}
-
-static int add_module(Build *b, Sum *sum, const PlanItem *item) {
-        Collection *shared, *kernel;
-        const Module *module = item->module;
-        const char *why;
-        int r;
-
-        r = collect_module(b, module, item->droppable, &shared, &kernel);
-        if (r < 0)
-                return r;
-        why = why_dropped(b, module, shared, kernel);
-        if (why) {
-                if (!item->droppable)
-                        return report_fail(b->report, FAILURE_INCOMPLETE, -ENOPKG, module->path, 0,
-                                           "Module %s requires one that can't be in the image: %s",
-                                           module->name, why);
-                r = strmap_put(&b->dropped, module->name, (void *) why);
-                return r < 0 ? report_oom(b->report) : 0;
-        }
-        if (shared) {
-                r = fragments_add(b->fragments, b->report, module->fragment ?: module->name,
-                                  SCOPE_SHARED, module->name, shared->manifest);
-                if (r >= 0 && sum_add(sum, shared) < 0)
-                        r = report_oom(b->report);
-        }
-        if (r >= 0 && kernel) {
-                r = fragments_add(b->fragments, b->report, module->fragment ?: module->name,
-                                  SCOPE_KERNEL, module->name, kernel->manifest);
-                if (r >= 0 && sum_add(sum, kernel) < 0)
-                        r = report_oom(b->report);
-        }
-        return r;
-}
-
-/* What is said of these lines is said of those of the profile that they were made of. */
-static int set_origins(const Profile *profile, Module *module) {
-        for (size_t i = 0; i < module->n_drivers; i++) {
-                DriverRule *rule = &module->drivers[i];
-                bool forced = rule->type == DRIVER_RULE_LOAD;
-                const ProfileOrigin *o = &profile->origins[forced ? PROFILE_FORCE_DRIVERS
-                                                                  : PROFILE_DRIVERS];
-                char *path = strdup(o->path ?: "command line");
-
-                if (!path)
-                        return -ENOMEM;
-                free(rule->path);
-                rule->path = path;
-                rule->line = o->line;
-        }
-        return 0;
-}
-
-/* Drivers= and ForceDrivers= of the profile, as the module that they stand for. */
-static int add_profile_drivers(Build *b, Sum *sum) {
-        _cleanup_(module_freep) Module *module = NULL;
-        _cleanup_free_ char *text = NULL, *drivers = NULL, *force = NULL;
-        PlanItem item = { .reason = PLAN_PROFILE };
-        int r;
-
-        if (!b->profile->drivers && !b->profile->force_drivers)
-                return 0;
-        drivers = strv_join(b->profile->drivers, " ");
-        force = strv_join(b->profile->force_drivers, " ");
-        r = drivers && force ? module_new(&module, "profile-drivers") : -ENOMEM;
-        if (r >= 0)
-                r = str_printf(&text, "[Drivers]\nName=%s\nLoad=%s\n", drivers, force);
-        if (r < 0)
-                return report_oom(b->report);
-        r = module_parse(module, b->report, b->profile->path ?: "profile", text, strlen(text));
-        if (r < 0)
-                return r;
-        module->hash = XXH3_128bits(text, strlen(text));
-        if (set_origins(b->profile, module) < 0)
-                return report_oom(b->report);
-        item.module = module;
-        return add_module(b, sum, &item);
-}
-
 static int add_whole(Build *b, const char *name, Scope scope, collect_t collect, Part *part,
                      XXH3_state_t *state) {
         Collection *c;
         int r;
 
-        r = add_collection(b, state, collect, part, &c);
+        r = build_add_collection(b, state, collect, part, &c);
         if (r < 0)
                 return r;
         return fragments_add(b->fragments, b->report, name, scope, name, c->manifest);
@@ -338,7 +160,7 @@ static int add_indexes(Build *b, Sum *sum) {
         state = build_hash_begin(b, "indexes");
         if (!state)
                 return report_oom(b->report);
-        hash_kernel(state, b);
+        build_hash_kernel(state, b);
         build_hash_strings(state, sum->drivers);
         build_hash_strings(state, sum->load);
         return add_whole(b, "indexes", SCOPE_KERNEL, collect_part_indexes, &part, state);
@@ -372,7 +194,7 @@ static int add_includes(Build *b) {
 
                 build_hash_string(state, include->source);
                 build_hash_string(state, include->destination);
-                hash_place(state, include->path, include->line);
+                build_hash_place(state, include->path, include->line);
         }
         return add_whole(b, "includes", SCOPE_HOST, collect_part_includes, &part, state);
 }
@@ -424,14 +246,10 @@ static int collect_all(Build *b, Sum *sum) {
         /* What an admin includes wins over what a module has there. */
         if (r >= 0)
                 r = add_includes(b);
-        for (size_t i = 0; i < b->plan->n_items && r >= 0; i++) {
-                report_progress(b->report, STAGE_COLLECT,
-                                (unsigned) (5 + 25 * i / b->plan->n_items),
-                                b->plan->items[i].module->name);
-                r = add_module(b, sum, &b->plan->items[i]);
-        }
         if (r >= 0)
-                r = add_profile_drivers(b, sum);
+                r = build_add_modules(b, sum);
+        if (r >= 0)
+                r = build_add_profile_drivers(b, sum);
         /* What modules have, too, is theirs: another hook is then a small fragment. */
         if (r >= 0)
                 r = add_hooks(b);

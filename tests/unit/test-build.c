@@ -230,6 +230,47 @@ static void test_reasons(void **state) {
         }
 }
 
+static bool has_file(const Place *p, const BuildResult *result, const char *text) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+
+        assert_int_equal(result->outcome, BUILD_DONE);
+        assert_int_equal(file_read_at(p->t->fd, "image", 0, &data, &size), 0);
+        return memmem(data, size, text, strlen(text)) != NULL;
+}
+
+/* What was there for the sake of a module that can't be is not in the image, also when two of them
+ * ask for one another; once the program is there, everything is. */
+static void test_orphans(void **state) {
+        static char *const settings[] = { (char *) "Mode=generic", (char *) "Compression=none",
+                                          NULL };
+        static const struct {
+                const char *name, *text;
+        } modules[] = {
+                { "client", "[Module]\nNeeded=fs:net\nRequires=net\n[Content]\nFile=/etc/client\n" },
+                { "net", "[Module]\nWants=cards\n[Content]\nText=/net:0644 the-net\n" },
+                { "cards", "[Module]\nRequires=net\n[Content]\nText=/cards:0644 the-cards\n" },
+                { "own", "[Module]\nNeeded=fs:x\n[Content]\nText=/own:0644 the-own\n" },
+        };
+        Place *p = *state;
+        BuildResult result;
+
+        for (size_t i = 0; i < ELEMENTSOF(modules); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                assert_true(asprintf(&path, MODULES "%s.module", modules[i].name) > 0);
+                kernel_tree_text(&p->tree, path, modules[i].text);
+        }
+        for (int there = 0; there < 2; there++) {
+                assert_int_equal(run(p, "store", "image", settings, NULL, &result), 0);
+                assert_true(has_file(p, &result, "the-own"));
+                assert_int_equal(has_file(p, &result, "the-net"), there);
+                assert_int_equal(has_file(p, &result, "the-cards"), there);
+                build_result_done(&result);
+                kernel_tree_text(&p->tree, "/etc/client", "client");
+        }
+}
+
 int main(void) {
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         static const struct CMUnitTest tests[] = {
@@ -237,6 +278,7 @@ int main(void) {
                 IN_PLACE(test_microcode),
                 IN_PLACE(test_reader),
                 IN_PLACE(test_reasons),
+                IN_PLACE(test_orphans),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

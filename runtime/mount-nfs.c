@@ -36,6 +36,8 @@
 #include "string-util.h"
 
 #define PAUSE_MSEC 2000
+/* After which an attempt is given up: a server may have gone away, or come back, meanwhile. */
+#define ATTEMPT_MSEC 60000
 #define MESSAGE_MAX 512
 /* mount(8): an incorrect invocation, a mount failure */
 #define EXIT_USAGE 1
@@ -58,7 +60,8 @@ static int left_msec(int64_t end) {
         return left < 0 ? 0 : left > 1000000 ? 1000000 : (int) left;
 }
 
-/* Takes what mount.nfs says, and keeps the last line. Ends with its end, or with the time. */
+/* Takes what mount.nfs says, and keeps the last line. Ends with its end, or with the time. Who is not
+ * given the time to say anything takes nothing away from what was said before. */
 static void read_messages(int fd, int64_t end, char message[MESSAGE_MAX]) {
         size_t n = 0;
 
@@ -108,10 +111,11 @@ static int try_mount(const char *what, const char *where, const char *options, i
                 _exit(127);
         }
         close(fds[1]);
-        snprintf(message, MESSAGE_MAX, "no answer");
+        if (!*message)
+                snprintf(message, MESSAGE_MAX, "no answer");
         read_messages(fds[0], end, message);
         close(fds[0]);
-        if (end >= 0 && left_msec(end) == 0)
+        if (left_msec(end) == 0)
                 kill(pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
@@ -158,7 +162,8 @@ static int fill_path(NfsRoot *root, const char *interface) {
                 r = replace(&root->path, TAKE_PTR(said.path));
         if (r >= 0 && !*root->server && *said.server)
                 r = replace(&root->server, TAKE_PTR(said.server));
-        root->version4 |= said.version4;
+        if (r >= 0 && said.version4 && !nfs_root_has_option(&said, "vers"))
+                r = strv_extend(&root->options, "vers=4");
         STRV_FOREACH(option, said.options)
                 if (r >= 0)
                         r = strv_extend(&root->options, *option);
@@ -230,8 +235,7 @@ static int find_what(const char *said, const char *said_options, char **ret, cha
         if (!more || str_printf(ret, "%s:%s", root.server, root.path) < 0)
                 return -ENOMEM;
         /* One attempt each: it is here that they are repeated. */
-        if (str_printf(ret_options, "%s%s%s,retry=0%s", said_options, *more ? "," : "", more,
-                       root.version4 ? ",vers=4" : "") < 0) {
+        if (str_printf(ret_options, "%s%s%s,retry=0", said_options, *more ? "," : "", more) < 0) {
                 free(*ret);
                 return -ENOMEM;
         }
@@ -241,6 +245,7 @@ static int find_what(const char *said, const char *said_options, char **ret, cha
 static int attempt(const char *said, const char *where, const char *options, int64_t end,
                    char **what, char message[MESSAGE_MAX]) {
         _cleanup_free_ char *found = NULL, *all = NULL;
+        int64_t limit;
         int r;
 
         (void) lease_write_servers("");
@@ -251,7 +256,8 @@ static int attempt(const char *said, const char *where, const char *options, int
                 return r;
         free(*what);
         *what = TAKE_PTR(found);
-        return try_mount(*what, where, all, end, message);
+        limit = now_msec() + ATTEMPT_MSEC;
+        return try_mount(*what, where, all, end < 0 ? limit : MIN_OF(end, limit), message);
 }
 
 static int mount_root(const char *said, const char *where, const char *options, unsigned seconds) {

@@ -25,6 +25,18 @@ int nfs_root_add_options(NfsRoot *root, const char *list) {
         return r;
 }
 
+bool nfs_root_has_option(const NfsRoot *root, const char *name) {
+        STRV_FOREACH(option, root->options) {
+                const char *rest = startswith(*option, name);
+
+                if (!rest && streq(name, "vers"))
+                        rest = startswith(*option, "nfsvers");
+                if (rest && (*rest == '\0' || *rest == '='))
+                        return true;
+        }
+        return false;
+}
+
 /* Names and addresses: nothing that a shell, a unit or mount(8) would take for something else. */
 static bool server_is_valid(const char *s) {
         size_t n;

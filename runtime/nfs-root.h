@@ -25,5 +25,7 @@ int nfs_root_parse(const char *text, NfsRoot *ret);
 void nfs_root_done(NfsRoot *root);
 #define _cleanup_nfs_root_done_ _cleanup_(nfs_root_done)
 
+/* "vers" is nfsvers, too. */
+bool nfs_root_has_option(const NfsRoot *root, const char *name);
 /* Adds those of a list with commas. ro and rw are left to the kernel command line. 0 or -ENOMEM. */
 int nfs_root_add_options(NfsRoot *root, const char *list);

@@ -108,16 +108,6 @@ static char *escape_specifiers(const char *s) {
         return out;
 }
 
-static bool has_option(char *const *options, const char *name) {
-        STRV_FOREACH(option, options) {
-                const char *rest = startswith(*option, name);
-
-                if (rest && (*rest == '\0' || *rest == '='))
-                        return true;
-        }
-        return false;
-}
-
 /* Read-only unless somebody says otherwise; rw is stronger than ro, as in dracut. */
 static int write_options(const Generator *g, NfsRoot *root, char **ret) {
         bool writable = option_get(g, "rw") != NULL;
@@ -128,8 +118,7 @@ static int write_options(const Generator *g, NfsRoot *root, char **ret) {
         if (flags && (r = nfs_root_add_options(root, flags)) < 0)
                 return r;
         r = strv_extend(&all, writable ? "rw" : "ro");
-        if (r >= 0 && root->version4 && !has_option(root->options, "vers") &&
-            !has_option(root->options, "nfsvers"))
+        if (r >= 0 && root->version4 && !nfs_root_has_option(root, "vers"))
                 r = strv_extend(&all, "vers=4");
         /* Nobody is there to keep the locks of version 3; version 4 has its own. */
         if (r >= 0 && !root->version4)

@@ -16,7 +16,7 @@ RECORDINGS = {name: generic(root.system + "-generic-real" + name[8:] if root.sys
               for name, root in ROOTS.items() if name not in live.UNRECORDED}
 
 # A host image of it is that of another root: of raid1, of luks.
-GENERIC_ALONE = ("raid5", "luks1") + volumes.GENERIC_ALONE
+GENERIC_ALONE = ("raid5", "luks1") + volumes.GENERIC_ALONE + network.GENERIC_ALONE
 
 CASES = (
     list(RECORDINGS.values())

@@ -7,7 +7,8 @@ import os
 import cache
 import disks
 import servers
-from case import PATIENT, ROOTS, Root, generic, host, shows
+from case import ROOTS, Root, generic, host
+from qemu import FAILURES
 
 _AT = servers.SERVER + ":" + servers.EXPORT
 _NFS = {"network", "network-drivers", "nfs"}
@@ -51,12 +52,15 @@ def _shows(version, server=servers.SERVER, marker="export"):
 ROOTS.update({
     # Nothing but the root is said: every card asks for an address.
     "nfs4": Root("export", "root=nfs4:" + _AT, _shows("4"), _TAGS, modules=_NFS, around=nfs()),
-    # A system on it that writes there, and ends.
+    # A system on it, that writes there.
     "debian12-nfs": Root(
-        "debian-export", "root=nfs:%s rw test.poweroff systemd.condition-needs-update=no" % _AT,
+        "debian-export", "root=nfs:%s rw systemd.condition-needs-update=no" % _AT,
         _shows("4", marker="debian12-export .* failed=0"), _TAGS, system="debian12",
         modules=_NFS, around=nfs(copied=True)),
 })
+
+# That of a host has a row of its own.
+GENERIC_ALONE = ("debian12-nfs",)
 
 _MACS = " ".join("ifname=lan%d:%s" % (n, mac) for n, mac in enumerate(servers.MACS[:2]))
 
@@ -79,6 +83,11 @@ CASES = (
                        % (servers.SERVER6, servers.EXPORT, servers.MACS[0].replace(":", "-"))),
      generic("debian13-generic-nfs4", "nfs4", "debian13"),
      host("debian13-host-nfs4", "nfs4", "debian13"),
+     # A shutdown that needs the network to the end.
+     host("debian12-host-real-nfs", "debian12-nfs", timeout=400,
+          command_line=ROOTS["debian12-nfs"].command_line + " test.poweroff",
+          expect=ROOTS["debian12-nfs"].expect + (r"reboot: Power down",),
+          failures=FAILURES + (r"nfs: server .* not responding",)),
      # The server starts after its clients.
      host("nfs-server-late", "nfs4", around=nfs(late=45),
           expect=(r"The root %s is waited for: .*[Cc]onnection refused" % _AT,) + _shows("4")),

@@ -66,7 +66,7 @@ NFS_CORE_PARAM {{
 NFSv4 {{ Graceless = true; Grace_Period = 1; RecoveryBackend = fs; Only_Numeric_Owners = true; }}
 EXPORT {{
         Export_Id = 1; Path = "{tree}"; Pseudo = {export}; Access_Type = RW; Squash = No_Root_Squash;
-        SecType = sys; Protocols = {versions}; Transports = TCP; FSAL {{ Name = VFS; }}
+        SecType = sys; Protocols = {versions}; Transports = UDP, TCP; FSAL {{ Name = VFS; }}
 }}
 LOG {{ Default_Log_Level = EVENT; }}
 """

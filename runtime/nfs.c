@@ -131,6 +131,15 @@ static int write_options(const Generator *g, NfsRoot *root, char **ret) {
         return (*ret = strv_join(all, ",")) ? 0 : -ENOMEM;
 }
 
+/* Whether the image has what mounts it. */
+static int has_helper(const Generator *g) {
+        _cleanup_free_ char *path = NULL;
+
+        if (str_printf(&path, "%s/sbin/mount.initrdd-nfs", g->root) < 0)
+                return -ENOMEM;
+        return access(path, X_OK) >= 0;
+}
+
 /* As long as the device of another root would be waited for; there is no need to be as short. */
 static unsigned find_seconds(const Generator *g) {
         unsigned seconds = SECONDS, delay;
@@ -209,7 +218,14 @@ int generate_nfs(const Generator *g) {
         const char *text = find_text(g);
         int r = write_domain(g);
 
+        if (r >= 0 && streq(option_get(g, "root") ?: "", "dhcp6"))
+                generator_warn(g, "root=dhcp6 is not supported");
         if (!text || r < 0)
+                return r;
+        r = has_helper(g);
+        if (r == 0)
+                generator_warn(g, "This image has no NFS, which its root needs");
+        if (r <= 0)
                 return r;
         r = nfs_root_parse(streq(text, "dhcp") ? "" : text, &root);
         if (r == -EINVAL) {

@@ -17,6 +17,7 @@ import unittest
 GENERATOR, MOUNT, RESOLV = (os.path.abspath(path) for path in sys.argv[1:4])
 del sys.argv[1:4]
 
+HELPER = "r/sbin/mount.initrdd-nfs"
 NETWORK = "r/run/systemd/network/"
 WAIT = "n/systemd-networkd-wait-online.service.d/60-initrdd.conf"
 DHCP4 = "[DHCPv4] ClientIdentifier=mac RequestOptions=17"
@@ -270,8 +271,9 @@ class Network(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory(prefix="test-network-")
         self.addCleanup(self.directory.cleanup)
-        for name in ("n", "e", "l", "r"):
+        for name in ("n", "e", "l", "r", "r/sbin"):
             os.mkdir(os.path.join(self.directory.name, name))
+        os.symlink("/bin/true", os.path.join(self.directory.name, HELPER))
 
     def write(self, name, text):
         path = os.path.join(self.directory.name, name)
@@ -298,6 +300,7 @@ class Network(unittest.TestCase):
                 with open(path, encoding="utf-8") as stream:
                     found[shown] = " ".join(row.strip() for row in stream
                                             if row.strip() and not row.startswith("#"))
+        found.pop(HELPER, None)
         return found, done.stdout
 
     def check_log(self, told, log):
@@ -398,6 +401,17 @@ class Network(unittest.TestCase):
                 for part in ("What=%s Where=/sysroot Type=initrdd-nfs Options=%s Environment=%s "
                              % (what, options, environment), "After=network-online.target "):
                     self.assertIn(part, text + " ")
+
+    def test_not_there(self):
+        """An image without NFS, and a root that nobody can have."""
+        found, told = self.run_generator("root=dhcp6")
+        self.assertEqual(found, {})
+        self.assertIn("root=dhcp6 is not supported", told)
+        os.unlink(os.path.join(self.directory.name, HELPER))
+        for line in ("root=nfs:h:/p", "root=dhcp"):
+            found, told = self.run_generator(line)
+            self.assertEqual(found, {})
+            self.assertIn("This image has no NFS", told)
 
     def test_interface(self):
         found, _ = self.run_generator("root=dhcp BOOTIF=01-52-54-00-11-22-33")

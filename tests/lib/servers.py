@@ -80,8 +80,8 @@ class Network:
         self.directory, self.label, self.vlan = directory, label, vlan
         self.holder = None
         self.processes = []
-        self.timers = []
-        self.cards = []
+        self.threads = []
+        self.done = threading.Event()
 
     def __enter__(self):
         if not os.path.exists("/dev/net/tun"):
@@ -101,9 +101,9 @@ class Network:
         return self
 
     def __exit__(self, *_):
-        for timer in self.timers:
-            timer.cancel()
-            timer.join()
+        self.done.set()
+        for thread in self.threads:
+            thread.join()
         for process in reversed(self.processes):
             self.end(process)
         self.holder.stdin.close()
@@ -140,11 +140,16 @@ class Network:
         process.wait()
 
     def later(self, seconds, action):
-        """Calls action() so much later, unless the boot has ended."""
-        timer = threading.Timer(seconds, action)
-        timer.daemon = True
-        self.timers.append(timer)
-        timer.start()
+        """Calls action() so much later, unless the boot has ended. What it starts ends with the thread
+        that it runs in, which is therefore kept until the end."""
+        def run_later():
+            if not self.done.wait(seconds):
+                action()
+                self.done.wait()
+
+        thread = threading.Thread(target=run_later, daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def wait(self, condition, what):
         """Until condition() is true. An error when a server ends meanwhile."""

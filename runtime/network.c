@@ -737,6 +737,27 @@ static int read_words(const Generator *g, Network *network) {
         return 0;
 }
 
+/* Whether a server is named by its IPv6 address, which is in brackets. */
+static bool root_is_ipv6(const Generator *g) {
+        static const char *const keys[] = { "root", "netroot", "nfsroot" };
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                const char *value = option_get(g, keys[i]);
+                const char *begin = value ? strchr(value, '[') : NULL;
+                const char *end = begin ? strchr(begin, ']') : NULL;
+                char address[46], parsed[46];
+                int family;
+
+                if (!end || (end[1] != ':' && end[1] != '/') ||
+                    (size_t) (end - begin) > sizeof(address))
+                        continue;
+                snprintf(address, sizeof(address), "%.*s", (int) (end - begin - 1), begin + 1);
+                if (network_parse_address(address, &family, parsed) >= 0 && family == AF_INET6)
+                        return true;
+        }
+        return false;
+}
+
 /* Where no ip= says anything, what is spoken of asks for an address; or the boot loader's interface, or
  * all, if there is something to say to them. */
 static int add_defaults(const Generator *g, Network *network) {
@@ -751,9 +772,19 @@ static int add_defaults(const Generator *g, Network *network) {
                 if (!network_interface(network, ""))
                         return -ENOMEM;
         }
-        for (size_t n = 0; n < network->n; n++)
-                if (!network->interfaces[n].part)
-                        network->interfaces[n].automatic = network->interfaces[n].dhcp4 = true;
+        if (network->n == 0 && root_is_ipv6(g) && !network_interface(network, ""))
+                return -ENOMEM;
+        for (size_t n = 0; n < network->n; n++) {
+                Interface *i = &network->interfaces[n];
+
+                if (i->part)
+                        continue;
+                i->automatic = true;
+                if (root_is_ipv6(g))
+                        i->ra = i->dhcp6 = true;
+                else
+                        i->dhcp4 = true;
+        }
         return 0;
 }
 

@@ -31,8 +31,6 @@
 #include "network.h"
 #include "string-util.h"
 
-#define FIELDS_MAX 14
-
 static Interface *interface_done(Interface *i) {
         free(i->name);
         free(i->mtu);
@@ -86,7 +84,7 @@ int network_parse_mac(const char *s, char ret[18]) {
 }
 
 /* dev_valid_name() of the kernel, and nothing that a file of networkd takes for something else. */
-static bool name_is_valid(const char *s) {
+bool network_name_is_valid(const char *s) {
         size_t n = strlen(s);
 
         if (n == 0 || n >= IF_NAMESIZE || streq(s, ".") || streq(s, ".."))
@@ -98,10 +96,10 @@ static bool name_is_valid(const char *s) {
 }
 
 /* A name, or a MAC address; in the form that Interface.name has. -EINVAL. */
-static int parse_name(const char *s, char ret[18]) {
+int network_parse_name(const char *s, char ret[18]) {
         if (network_parse_mac(s, ret) >= 0)
                 return 0;
-        if (!name_is_valid(s))
+        if (!network_name_is_valid(s))
                 return -EINVAL;
         strcpy(ret, s);
         return 0;
@@ -178,13 +176,13 @@ int network_add_address(Interface *interface, const char *address, int prefix, c
 
 /* Splits at colons, in place. Brackets are taken off, and what is in them is one field. How many, or
  * -EINVAL. */
-static int split_fields(char *s, char *fields[FIELDS_MAX]) {
+int network_split(char *s, char *fields[NETWORK_FIELDS_MAX]) {
         int n = 0;
 
         for (;;) {
                 char *end;
 
-                if (n == FIELDS_MAX)
+                if (n == NETWORK_FIELDS_MAX)
                         return -EINVAL;
                 if (*s == '[') {
                         end = strchr(++s, ']');
@@ -345,7 +343,8 @@ static int add_static(const Generator *g, Network *network, char **fields, int n
             (n > GATEWAY && *fields[GATEWAY] &&
              network_parse_address(fields[GATEWAY], &f, gateway) < 0) ||
             (n > HOSTNAME && !hostname_is_valid(fields[HOSTNAME])) ||
-            (n > INTERFACE && *fields[INTERFACE] && parse_name(fields[INTERFACE], name) < 0) ||
+            (n > INTERFACE && *fields[INTERFACE] &&
+             network_parse_name(fields[INTERFACE], name) < 0) ||
             (*method && !is_auto(method)) || (n > TAIL && !tail_is_valid(fields + TAIL, n - TAIL)))
                 return -EINVAL;
         if (!*client && !*method)
@@ -385,12 +384,12 @@ static int add_static(const Generator *g, Network *network, char **fields, int n
 /* 0, -EINVAL, -ENOMEM */
 static int add_ip(const Generator *g, Network *network, const char *value) {
         _cleanup_free_ char *copy = strdup(value);
-        char *fields[FIELDS_MAX], name[18], address[46];
+        char *fields[NETWORK_FIELDS_MAX], name[18], address[46];
         int n, family;
 
         if (!copy)
                 return -ENOMEM;
-        n = split_fields(copy, fields);
+        n = network_split(copy, fields);
         if (n < 0 || (n == 1 && *fields[0] == '\0'))
                 return -EINVAL;
         if (is_auto(fields[0]))
@@ -399,7 +398,7 @@ static int add_ip(const Generator *g, Network *network, const char *value) {
             !strchr(fields[0], '/')) {
                 int r;
 
-                if (n < 2 || parse_name(fields[0], name) < 0 || !is_auto(fields[1]) ||
+                if (n < 2 || network_parse_name(fields[0], name) < 0 || !is_auto(fields[1]) ||
                     !tail_is_valid(fields + 2, n - 2))
                         return -EINVAL;
                 r = add_auto(g, network, name, fields[1]);
@@ -414,204 +413,11 @@ static int add_name(Network *network, const char *value) {
         _cleanup_free_ char *name = colon ? strndup(value, (size_t) (colon - value)) : NULL;
         char mac[18], *pair;
 
-        if (!colon || network_parse_mac(colon + 1, mac) < 0 || !name || !name_is_valid(name))
+        if (!colon || network_parse_mac(colon + 1, mac) < 0 || !name ||
+            !network_name_is_valid(name))
                 return -EINVAL;
         return str_printf(&pair, "%s %s", name, mac) < 0 ? -ENOMEM
                                                          : strv_consume(&network->names, pair);
-}
-
-/* The interface is below another; `line` is what its [Network] says of that. */
-static int add_part(Network *network, const char *name, const char *key, const char *above) {
-        char parsed[18];
-        Interface *i;
-
-        if (parse_name(name, parsed) < 0)
-                return -EINVAL;
-        i = network_interface(network, parsed);
-        if (!i)
-                return -ENOMEM;
-        i->part = true;
-        return add_line(&i->network, key, above);
-}
-
-static Interface *add_netdev(Network *network, const char *name, NetDevKind kind) {
-        Interface *i = network_interface(network, name);
-
-        if (i)
-                i->kind = kind;
-        return i;
-}
-
-/* NAME:INTERFACE; the number is what NAME ends in. */
-static int add_vlan(Network *network, const char *value) {
-        _cleanup_free_ char *copy = strdup(value);
-        char *fields[FIELDS_MAX], *digits, *section;
-        Interface *i;
-        unsigned id;
-        int r;
-
-        if (!copy)
-                return -ENOMEM;
-        if (split_fields(copy, fields) != 2 || !name_is_valid(fields[0]) ||
-            !(digits = fields[0] + strlen(fields[0])))
-                return -EINVAL;
-        while (digits > fields[0] && isdigit((unsigned char) digits[-1]))
-                digits--;
-        if (parse_unsigned(digits, &id) < 0 || id < 1 || id > 4094)
-                return -EINVAL;
-        r = add_part(network, fields[1], "VLAN", fields[0]);
-        if (r < 0)
-                return r;
-        i = add_netdev(network, fields[0], NETDEV_VLAN);
-        if (!i || str_printf(&section, "\n[VLAN]\nId=%u\n", id) < 0)
-                return -ENOMEM;
-        return strv_consume(&i->netdev, section);
-}
-
-/* The kernel's Documentation/networking/bonding.rst → systemd.netdev(5). */
-static const struct {
-        const char *name, *key;
-        const char *suffix; /* of a number */
-        const char *values[8]; /* by their numbers */
-} bond_options[] = {
-        { "mode",
-          "Mode",
-          "",
-          { "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb",
-            "balance-alb" } },
-        { "miimon", "MIIMonitorSec", "ms", {} },
-        { "updelay", "UpDelaySec", "ms", {} },
-        { "downdelay", "DownDelaySec", "ms", {} },
-        { "lp_interval", "LearnPacketIntervalSec", "s", {} },
-        { "xmit_hash_policy",
-          "TransmitHashPolicy",
-          "",
-          { "layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac" } },
-        { "lacp_rate", "LACPTransmitRate", "", { "slow", "fast" } },
-        { "ad_select", "AdSelect", "", { "stable", "bandwidth", "count" } },
-        { "ad_actor_sys_prio", "AdActorSystemPriority", "", {} },
-        { "ad_actor_system", "AdActorSystem", "", {} },
-        { "ad_user_port_key", "AdUserPortKey", "", {} },
-        { "fail_over_mac", "FailOverMACPolicy", "", { "none", "active", "follow" } },
-        { "arp_interval", "ARPIntervalSec", "ms", {} },
-        { "arp_ip_target", "ARPIPTargets", "", {} },
-        { "arp_validate", "ARPValidate", "", { "none", "active", "backup", "all" } },
-        { "arp_all_targets", "ARPAllTargets", "", { "any", "all" } },
-        { "primary_reselect", "PrimaryReselectPolicy", "", { "always", "better", "failure" } },
-        { "resend_igmp", "ResendIGMP", "", {} },
-        { "packets_per_slave", "PacketsPerSlave", "", {} },
-        { "num_grat_arp", "GratuitousARP", "", {} },
-        { "num_unsol_na", "GratuitousARP", "", {} },
-        { "all_slaves_active", "AllSlavesActive", "", {} },
-        { "tlb_dynamic_lb", "DynamicTransmitLoadBalancing", "", {} },
-        { "min_links", "MinLinks", "", {} },
-};
-
-/* KEY=VALUE of the module's parameters. 0, -EINVAL, -ENOMEM. */
-static int add_bond_option(Network *network, char ***lines, char *option) {
-        char *value = strchr(option, '=');
-        char *line;
-        unsigned number;
-
-        if (!value || value[1] == '\0')
-                return -EINVAL;
-        *value++ = '\0';
-        if (streq(option, "primary"))
-                return add_part(network, value, "PrimarySlave", "yes");
-        /* Addresses are separated by what doesn't separate options. */
-        for (char *c = value; *c; c++)
-                if (*c == ';')
-                        *c = ' ';
-                else if (!isascii(*c) || !(isalnum((unsigned char) *c) || strchr("+-.:", *c)))
-                        return -EINVAL;
-        for (size_t i = 0; i < ELEMENTSOF(bond_options); i++) {
-                bool is_number = isdigit((unsigned char) *value) &&
-                                 parse_unsigned(value, &number) >= 0;
-                const char *named = is_number && number < ELEMENTSOF(bond_options[i].values)
-                                                    ? bond_options[i].values[number]
-                                                    : NULL;
-
-                if (!streq(bond_options[i].name, option))
-                        continue;
-                if (str_printf(&line, "%s=%s%s\n", bond_options[i].key, named ?: value,
-                               is_number && !named ? bond_options[i].suffix : "") < 0)
-                        return -ENOMEM;
-                return strv_consume(lines, line);
-        }
-        return -EINVAL;
-}
-
-static int add_parts(Network *network, const char *list, const char *key, const char *above) {
-        _cleanup_strv_free_ char **names = NULL;
-        int r = strv_split(&names, list, ",");
-
-        if (r >= 0 && (!names || !*names))
-                r = -EINVAL;
-        STRV_FOREACH(name, names)
-                if (r >= 0)
-                        r = add_part(network, *name, key, above);
-        return r;
-}
-
-/* NAME[:INTERFACE,…[:OPTION,…[:MTU]]]; nothing at all is bond0:eth0,eth1 */
-static int add_bond(const Generator *g, Network *network, const char *word, const char *value) {
-        _cleanup_strv_free_ char **options = NULL, **lines = NULL;
-        _cleanup_free_ char *copy = strdup(*value ? value : "bond0:eth0,eth1:mode=balance-rr"),
-                            *joined = NULL;
-        char *fields[FIELDS_MAX], *section, *mtu;
-        Interface *i;
-        unsigned number;
-        int n, r;
-
-        if (!copy)
-                return -ENOMEM;
-        n = split_fields(copy, fields);
-        if (n < 1 || n > 4 || !name_is_valid(fields[0]) ||
-            (n > 3 && *fields[3] && parse_unsigned(fields[3], &number) < 0))
-                return -EINVAL;
-        r = add_parts(network, n > 1 && *fields[1] ? fields[1] : "eth0,eth1", "Bond", fields[0]);
-        if (r < 0)
-                return r;
-        if (n > 2 && strv_split(&options, fields[2], ",") < 0)
-                return -ENOMEM;
-        STRV_FOREACH(option, options) {
-                r = add_bond_option(network, &lines, *option);
-                if (r == -ENOMEM)
-                        return r;
-                if (r < 0)
-                        generator_warn(g,
-                                       "%s: the option %s of a bond is not known and was ignored",
-                                       word, *option);
-        }
-        i = add_netdev(network, fields[0], NETDEV_BOND);
-        joined = strv_join(lines, "");
-        if (!i || !joined || str_printf(&section, "\n[Bond]\n%s", joined) < 0 ||
-            strv_consume(&i->netdev, section) < 0)
-                return -ENOMEM;
-        if (n > 3 && *fields[3]) {
-                mtu = strdup(fields[3]);
-                if (!mtu)
-                        return -ENOMEM;
-                free(i->mtu);
-                i->mtu = mtu;
-        }
-        return 0;
-}
-
-/* NAME:INTERFACE,…; nothing at all is br0:eth0 */
-static int add_bridge(Network *network, const char *value) {
-        _cleanup_free_ char *copy = strdup(*value ? value : "br0:eth0");
-        char *fields[FIELDS_MAX];
-        int r;
-
-        if (!copy)
-                return -ENOMEM;
-        if (split_fields(copy, fields) != 2 || !name_is_valid(fields[0]))
-                return -EINVAL;
-        r = add_parts(network, fields[1], "Bridge", fields[0]);
-        if (r < 0)
-                return r;
-        return add_netdev(network, fields[0], NETDEV_BRIDGE) ? 0 : -ENOMEM;
 }
 
 /* Where a route goes out that names no interface. */
@@ -627,13 +433,13 @@ static const char *first_name(const Network *network) {
 /* NET/MASK:GATEWAY[:INTERFACE] */
 static int add_route(Network *network, const char *value) {
         _cleanup_free_ char *copy = strdup(value);
-        char *fields[FIELDS_MAX], *slash, *block, to[46], gateway[46] = "", name[18] = "";
+        char *fields[NETWORK_FIELDS_MAX], *slash, *block, to[46], gateway[46] = "", name[18] = "";
         Interface *i;
         int n, prefix, family, f;
 
         if (!copy)
                 return -ENOMEM;
-        n = split_fields(copy, fields);
+        n = network_split(copy, fields);
         if (n < 2 || n > 3)
                 return -EINVAL;
         slash = strchr(fields[0], '/');
@@ -641,7 +447,8 @@ static int add_route(Network *network, const char *value) {
                 *slash++ = '\0';
         if (network_parse_address(fields[0], &family, to) < 0 ||
             (*fields[1] && (network_parse_address(fields[1], &f, gateway) < 0 || f != family)) ||
-            (n > 2 && *fields[2] && parse_name(fields[2], name) < 0) || (!*gateway && !*name))
+            (n > 2 && *fields[2] && network_parse_name(fields[2], name) < 0) ||
+            (!*gateway && !*name))
                 return -EINVAL;
         prefix = slash ? network_parse_mask(slash, family) : family == AF_INET ? 32 : 128;
         if (prefix < 0)
@@ -677,7 +484,7 @@ static int find_bootdev(const Generator *g, Network *network) {
         char name[18];
 
         if (said) {
-                if (parse_name(said, name) < 0) {
+                if (network_parse_name(said, name) < 0) {
                         generator_warn(g, "bootdev=%s names no interface and was ignored", said);
                         return 0;
                 }
@@ -710,11 +517,11 @@ static int add_word(const Generator *g, Network *network, const char *word, bool
         if ((v = option_value(word, "ifname")))
                 return add_name(network, v);
         if ((v = option_value(word, "vlan")))
-                return add_vlan(network, v);
+                return network_add_vlan(network, v);
         if ((v = option_value(word, "bond")))
-                return add_bond(g, network, word, v);
+                return network_add_bond(g, network, word, v);
         if ((v = option_value(word, "bridge")))
-                return add_bridge(network, v);
+                return network_add_bridge(network, v);
         if ((v = option_value(word, "nameserver")))
                 return add_server(network, v);
         for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)

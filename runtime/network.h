@@ -39,6 +39,9 @@ typedef struct Network {
         size_t n_ip; /* how many ip= were understood */
 } Network;
 
+/* Of one word; an address of a card has six. */
+#define NETWORK_FIELDS_MAX 14
+
 /* Finds it, or makes it. NULL without memory. */
 Interface *network_interface(Network *network, const char *name);
 /* 0 or an error that was logged. */
@@ -53,5 +56,16 @@ int network_parse_mask(const char *s, int family);
 /* [Address] and, if `gateway` is not "", [Route]. */
 int network_add_address(Interface *interface, const char *address, int prefix, const char *peer,
                         const char *gateway);
+/* One that the kernel takes, and no file of networkd for something else. */
+bool network_name_is_valid(const char *name);
+/* A name, or a MAC address; in the form that Interface.name has. -EINVAL. */
+int network_parse_name(const char *s, char ret[18]);
+/* Splits at colons, in place. Brackets are taken off, and what is in them is one field. How many, or
+ * -EINVAL. */
+int network_split(char *s, char *fields[NETWORK_FIELDS_MAX]);
+/* network-netdev.c: the values of vlan=, bond= and bridge=. 0, -EINVAL, -ENOMEM. */
+int network_add_vlan(Network *network, const char *value);
+int network_add_bond(const Generator *g, Network *network, const char *word, const char *value);
+int network_add_bridge(Network *network, const char *value);
 /* 52:54:00:12:34:56, of it or of the same with dashes; -EINVAL. */
 int network_parse_mac(const char *s, char ret[18]);

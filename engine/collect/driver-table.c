@@ -472,6 +472,20 @@ int driver_table_match_name(const DriverTable *table, const char *pattern, Drive
         return r;
 }
 
+/* A pattern is written without ".ko"; with it, it is the file's name. */
+static bool match_path(const char *pattern, const char *path) {
+        const char *end = strrchr(path, '.');
+        char stem[PATH_MAX];
+
+        if (glob_match(pattern, path))
+                return true;
+        if (!end || (size_t) (end - path) >= sizeof(stem) || !startswith(end, ".ko"))
+                return false;
+        memcpy(stem, path, (size_t) (end - path));
+        stem[end - path] = '\0';
+        return glob_match(pattern, stem);
+}
+
 int driver_table_match_path(const DriverTable *table, const char *pattern, DriverList *list) {
         size_t prefix = glob_literal_prefix(pattern), low = 0, high = table->n_paths;
         int r = 0;
@@ -487,11 +501,11 @@ int driver_table_match_path(const DriverTable *table, const char *pattern, Drive
         for (size_t i = low; i < table->n_paths && r >= 0; i++) {
                 if (strncmp(table->paths[i].path, pattern, prefix) != 0)
                         break;
-                if (glob_match(pattern, table->paths[i].path))
+                if (match_path(pattern, table->paths[i].path))
                         r = list_add(list, table->paths[i].driver);
         }
         STRMAP_FOREACH(e, &table->builtins)
-                if (r >= 0 && glob_match(pattern, ((const Builtin *) e->value)->path))
+                if (r >= 0 && match_path(pattern, ((const Builtin *) e->value)->path))
                         r = list_add_builtin(list, e->value);
         return r;
 }

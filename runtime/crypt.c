@@ -11,8 +11,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "generator.h"
 #include "string-util.h"
@@ -131,34 +129,15 @@ static int add_line(const Generator *g, const char *word, const char *value, cha
 }
 
 static int run_generator(const Generator *g, const char *crypttab) {
-        static const char *const paths[] = {
-                "/usr/lib/systemd/system-generators/systemd-cryptsetup-generator",
-                "/lib/systemd/system-generators/systemd-cryptsetup-generator",
-        };
-        const char *path = access(paths[0], X_OK) >= 0 ? paths[0] : paths[1];
+        const char *directories[] = { g->normal, g->early, g->late };
         _cleanup_free_ char *variable = NULL;
-        int status = 0;
-        pid_t pid;
 
         if (str_printf(&variable, "SYSTEMD_CRYPTTAB=%s", crypttab) < 0)
                 return -ENOMEM;
-        pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0) {
-                /* What it finds on the kernel command line it does when it is itself called. */
-                char *environment[] = { variable, (char *) "SYSTEMD_PROC_CMDLINE=cryptopts",
-                                        (char *) "SYSTEMD_IN_INITRD=1", NULL };
-
-                execle(path, path, g->normal, g->early, g->late, NULL, environment);
-                _exit(127);
-        }
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        if (status != 0)
-                generator_warn(g, "cryptopts= can't be done: %s failed", path);
-        return status == 0 ? 0 : -EIO;
+        /* What it finds on the kernel command line it does when it is itself called. */
+        return generator_run(g, "systemd-cryptsetup-generator", directories,
+                             (char *[]) { variable, (char *) "SYSTEMD_PROC_CMDLINE=cryptopts",
+                                          (char *) "SYSTEMD_IN_INITRD=1", NULL });
 }
 
 int generate_crypt(const Generator *g) {

@@ -92,17 +92,32 @@ int device_node(const char *spec, char **ret) {
         return 0;
 }
 
-/* The node that root= names; 0 when it names none. */
-static int root_node(const Generator *g, char **ret) {
+int device_root_node(const Generator *g, char **ret) {
         const char *root = option_get(g, "root");
 
         if (!root || streq(root, "/dev/nfs") || streq(root, "/dev/ram0"))
                 return 0;
+        if (streq(root, "iscsi") || startswith(root, "iscsi:"))
+                root = ISCSI_ROOT;
+        else if (startswith(root, "nbd:"))
+                root = "/dev/nbd0";
         return device_node(startswith(root, "block:") ?: startswith(root, "live:") ?: root, ret);
 }
 
+int device_set_timeout(const Generator *g, const char *node, const char *name, unsigned seconds) {
+        _cleanup_free_ char *unit = NULL, *path = NULL, *text = NULL;
+
+        unit = unit_escape_path(node);
+        if (!unit || str_printf(&path, "%s.device.d/%s", unit, name) < 0)
+                return -ENOMEM;
+        if ((seconds == 0 ? str_printf(&text, "[Unit]\nJobRunningTimeoutSec=infinity\n")
+                          : str_printf(&text, "[Unit]\nJobRunningTimeoutSec=%us\n", seconds)) < 0)
+                return -ENOMEM;
+        return generator_write(g, g->normal, path, text);
+}
+
 int generate_device(const Generator *g) {
-        _cleanup_free_ char *node = NULL, *unit = NULL, *directory = NULL, *text = NULL;
+        _cleanup_free_ char *node = NULL;
         unsigned seconds = 0, delay = 0;
         int r;
 
@@ -118,13 +133,6 @@ int generate_device(const Generator *g) {
         }
         if (r < 0)
                 return 0;
-        r = root_node(g, &node);
-        if (r <= 0)
-                return r;
-        unit = unit_escape_path(node);
-        if (!unit || str_printf(&directory, "%s.device.d/60-initrdd.conf", unit) < 0)
-                return -ENOMEM;
-        r = seconds == 0 ? str_printf(&text, "[Unit]\nJobRunningTimeoutSec=infinity\n")
-                         : str_printf(&text, "[Unit]\nJobRunningTimeoutSec=%us\n", seconds);
-        return r < 0 ? r : generator_write(g, g->normal, directory, text);
+        r = device_root_node(g, &node);
+        return r <= 0 ? r : device_set_timeout(g, node, "60-initrdd.conf", seconds);
 }

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd-util.h"
@@ -106,39 +107,35 @@ int generator_add_symlink(const Generator *g, const char *target, const char *ki
         return generator_link(g, g->normal, name, to);
 }
 
-/* Neither the kernel nor systemd takes a backslash there for anything but one: names of devices have
- * "\x20". */
-static char *double_backslashes(const char *s) {
-        char *out = malloc(2 * strlen(s) + 1), *o = out;
+int generator_run(const Generator *g, const char *name, const char *const directories[3],
+                  char *const environment[]) {
+        static const char *const places[] = { "/usr/lib/systemd/system-generators",
+                                              "/lib/systemd/system-generators" };
+        _cleanup_free_ char *path = NULL;
+        int status = 0;
+        pid_t pid;
 
-        for (; out && *s; s++) {
-                if (*s == '\\')
-                        *o++ = '\\';
-                *o++ = *s;
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                free(TAKE_PTR(path));
+                if (str_printf(&path, "%s/%s", places[i], name) < 0)
+                        return -ENOMEM;
+                if (access(path, X_OK) >= 0)
+                        break;
         }
-        if (out)
-                *o = '\0';
-        return out;
-}
-
-static int read_command_line(char ***ret) {
-        const char *given = getenv("SYSTEMD_PROC_CMDLINE");
-        _cleanup_free_ char *text = NULL, *doubled = NULL;
-        size_t size;
-        int r;
-
-        if (given)
-                text = strdup(given);
-        else if ((r = file_read_at(AT_FDCWD, "/proc/cmdline", 1024 * 1024, &text, &size)) < 0)
-                return r;
-        if (!text)
-                return -ENOMEM;
-        doubled = double_backslashes(text);
-        if (!doubled)
-                return -ENOMEM;
-        r = strv_split_quoted(ret, doubled);
-        /* The kernel takes a quote that isn't closed as it is. */
-        return r == -EINVAL ? strv_split(ret, text, " \t\n") : r;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                execle(path, path, directories[0], directories[1], directories[2], NULL,
+                       environment);
+                _exit(127);
+        }
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        if (status != 0)
+                generator_warn(g, "%s failed", path);
+        return status == 0 ? 0 : -EIO;
 }
 
 static bool in_initrd(void) {
@@ -150,9 +147,10 @@ static bool in_initrd(void) {
 
 int main(int argc, char *argv[]) {
         static int (*const nouns[])(const Generator *) = {
-                generate_lvm,   generate_md,     generate_multipath, generate_dmraid,
-                generate_crypt, generate_device, generate_console,   generate_network,
-                generate_nfs,   generate_live,   generate_overlay,   generate_step,
+                generate_lvm,     generate_md,       generate_multipath, generate_dmraid,
+                generate_crypt,   generate_netblock, generate_device,    generate_console,
+                generate_network, generate_nfs,      generate_live,      generate_overlay,
+                generate_step,
         };
         _cleanup_strv_free_ char **words = NULL;
         Generator g = { .root = getenv("INITRDD_GENERATOR_ROOT") ?: "" };
@@ -168,7 +166,7 @@ int main(int argc, char *argv[]) {
         if (!in_initrd())
                 return EXIT_SUCCESS;
         umask(0022);
-        r = read_command_line(&words);
+        r = option_read(&words);
         if (r < 0) {
                 generator_warn(&g, "The kernel command line can't be read: %s", strerror(-r));
                 return EXIT_FAILURE;

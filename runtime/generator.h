@@ -33,7 +33,13 @@ int generator_link(const Generator *g, const char *directory, const char *name,
 int generator_add_symlink(const Generator *g, const char *target, const char *kind,
                           const char *unit);
 
-/* option.c: what a word is about. The value of "KEY=VALUE" that word i is, "" of a bare "KEY", else
+/* Runs one of systemd's own generators, with these directories and this environment. */
+int generator_run(const Generator *g, const char *name, const char *const directories[3],
+                  char *const environment[]);
+
+/* option.c: the words of the kernel command line. The caller frees. */
+int option_read(char ***ret);
+/* What a word is about. The value of "KEY=VALUE" that word i is, "" of a bare "KEY", else
  * NULL. */
 const char *option_value(const char *word, const char *key);
 /* The last one's value, borrowed; NULL: not there. */
@@ -53,6 +59,7 @@ int generate_md(const Generator *g);
 int generate_multipath(const Generator *g);
 int generate_dmraid(const Generator *g);
 int generate_crypt(const Generator *g);
+int generate_netblock(const Generator *g);
 int generate_device(const Generator *g);
 int generate_console(const Generator *g);
 int generate_network(const Generator *g);
@@ -96,3 +103,10 @@ char *unit_quote(const char *word);
 char *unit_escape_percent(const char *value);
 /* A value can stand in a unit: nothing but printing characters, and no line goes on after it. */
 bool unit_value_is_valid(const char *value);
+
+/* The node that root= names, 1; 0 when it names none. The caller frees. */
+int device_root_node(const Generator *g, char **ret);
+/* How long it is waited for, 0: for ever. Of drop-ins the last name counts. */
+int device_set_timeout(const Generator *g, const char *node, const char *name, unsigned seconds);
+/* Where udev makes a link to the disk that root=iscsi: means. */
+#define ISCSI_ROOT "/dev/initrdd/root"

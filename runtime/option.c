@@ -8,10 +8,48 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "fd-util.h"
 #include "generator.h"
 #include "string-util.h"
+
+/* Neither the kernel nor systemd takes a backslash there for anything but one: names of devices have
+ * "\x20". */
+static char *double_backslashes(const char *s) {
+        char *out = malloc(2 * strlen(s) + 1), *o = out;
+
+        for (; out && *s; s++) {
+                if (*s == '\\')
+                        *o++ = '\\';
+                *o++ = *s;
+        }
+        if (out)
+                *o = '\0';
+        return out;
+}
+
+int option_read(char ***ret) {
+        const char *given = getenv("SYSTEMD_PROC_CMDLINE");
+        _cleanup_free_ char *text = NULL, *doubled = NULL;
+        size_t size;
+        int r;
+
+        if (given)
+                text = strdup(given);
+        else if ((r = file_read_at(AT_FDCWD, "/proc/cmdline", 1024 * 1024, &text, &size)) < 0)
+                return r;
+        if (!text)
+                return -ENOMEM;
+        doubled = double_backslashes(text);
+        if (!doubled)
+                return -ENOMEM;
+        r = strv_split_quoted(ret, doubled);
+        /* The kernel takes a quote that isn't closed as it is. */
+        return r == -EINVAL ? strv_split(ret, text, " \t\n") : r;
+}
 
 const char *option_value(const char *word, const char *key) {
         const char *rest = startswith(word, key);

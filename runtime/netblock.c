@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Disks on the network: iSCSI (iscsi.c) and NBD (nbd.c).
+ *
+ *   initrdd-iscsi.service, initrdd-nbd.service    run initrdd-attach, once the network is up. They
+ *                      are wanted, not required: what waits for a disk waits for its device
+ *   early/sysroot.mount   where root= is such a disk as it is. systemd's own generator makes it, and
+ *                      all that belongs to it, from a root= that it knows: of "nbd:…" it makes a
+ *                      mount that can't be, which this one comes before
+ *   65-initrdd-iscsi.rules   the link that this root= names
+ *   DEVICE.device.d    the root is waited for until initrdd-attach has given up and said why
+ *
+ * An iSCSI session is the kernel's, and the root's iscsid takes it over. So is a connection to an NBD
+ * server that was made by netlink, which nbd-client does where it was built with it. The other way, a
+ * process that stays in a call to the kernel, does not outlive the switch of roots, however it is
+ * marked: PID 1 stops all processes for a moment, and that ends the call and the connection.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "iscsi.h"
+#include "nbd.h"
+#include "string-util.h"
+
+/* Later than LIMIT_SECONDS of attach.c. */
+#define ROOT_SECONDS 180
+
+static int add_unit(const Generator *g, const char *kind, const char *description,
+                    const char *modules, bool wait, bool root) {
+        _cleanup_free_ char *unit = NULL, *text = NULL;
+        int r;
+
+        if (str_printf(&unit, "initrdd-%s.service", kind) < 0 ||
+            str_printf(&text,
+                       "[Unit]\n"
+                       "Description=%s\n"
+                       "DefaultDependencies=no\n"
+                       "Wants=network-online.target %s\n"
+                       "After=network.target%s %s\n"
+                       "Before=shutdown.target\n"
+                       "Conflicts=shutdown.target emergency.target\n"
+                       "%s"
+                       "\n"
+                       "[Service]\n"
+                       "Type=oneshot\n"
+                       "RemainAfterExit=yes\n"
+                       "ExecStart=/usr/lib/initrdd/initrdd-attach %s\n"
+                       "StandardOutput=journal\n"
+                       "StandardError=journal+console\n"
+                       "SuccessExitStatus=SIGTERM\n",
+                       description, modules, wait ? " network-online.target" : "", modules,
+                       root ? "OnFailure=emergency.target\n"
+                              "OnFailureJobMode=replace-irreversibly\n"
+                            : "",
+                       kind) < 0)
+                return -ENOMEM;
+        r = generator_write(g, g->normal, unit, text);
+        return r < 0 ? r : generator_add_symlink(g, "initrd-root-device.target", "wants", unit);
+}
+
+static int add_root(const Generator *g, const char *what, const char *type, const char *flags) {
+        const char *directories[] = { g->early, g->early, g->early };
+        const char *kind = type ?: option_get(g, "rootfstype");
+        const char *options = flags ?: option_get(g, "rootflags");
+        _cleanup_free_ char *line = NULL;
+        bool writable = false, said = false;
+
+        STRV_FOREACH(word, g->words)
+                if (streq(*word, "ro") || streq(*word, "rw")) {
+                        writable = streq(*word, "rw");
+                        said = true;
+                }
+        if ((kind && strpbrk(kind, " \t\"'\\")) || (options && strpbrk(options, " \t\"'\\"))) {
+                generator_warn(g, "The type or the options of the root are malformed");
+                kind = options = NULL;
+        }
+        if (str_printf(&line, "SYSTEMD_PROC_CMDLINE=root=%s%s%s%s%s%s", what,
+                       kind ? " rootfstype=" : "", kind ?: "", options ? " rootflags=" : "",
+                       options ?: "",
+                       !said      ? ""
+                       : writable ? " rw"
+                                  : " ro") < 0)
+                return -ENOMEM;
+        return generator_run(g, "systemd-fstab-generator", directories,
+                             (char *[]) { line, (char *) "SYSTEMD_IN_INITRD=1",
+                                          (char *) "SYSTEMD_FSTAB=/dev/null",
+                                          (char *) "SYSTEMD_SYSROOT_FSTAB=/dev/null", NULL });
+}
+
+/* udev's path_id(8) has the address, the port, the target and the LUN of such a disk. */
+static int add_rule(const Generator *g, const Iscsi *iscsi) {
+        const IscsiTarget *t = iscsi->n_targets > 0 ? &iscsi->targets[0] : NULL;
+        _cleanup_free_ char *text = NULL;
+
+        if (str_printf(&text,
+                       "# initrdd-generator, from the kernel command line\n"
+                       "SUBSYSTEM==\"block\", ENV{DEVTYPE}==\"disk\", "
+                       "ENV{ID_PATH}==\"*ip-*-iscsi-%s-lun-%s\", SYMLINK+=\"%s\"\n",
+                       t ? t->name : "*", t ? t->lun : "*", startswith(ISCSI_ROOT, "/dev/")) < 0)
+                return -ENOMEM;
+        return generator_write(g, "/run/udev/rules.d", "65-initrdd-iscsi.rules", text);
+}
+
+static int add_iscsi(const Generator *g) {
+        _cleanup_iscsi_ Iscsi iscsi = {};
+        int r;
+
+        r = iscsi_read(g, &iscsi);
+        if (r <= 0)
+                return r;
+        r = add_unit(g, "iscsi", "Disks of iSCSI Targets",
+                     iscsi.firmware ? "modprobe@iscsi_tcp.service modprobe@iscsi_ibft.service"
+                                    : "modprobe@iscsi_tcp.service",
+                     iscsi.wait, iscsi.root);
+        if (r >= 0 && iscsi.root)
+                r = add_rule(g, &iscsi);
+        if (r >= 0 && iscsi.root)
+                r = add_root(g, ISCSI_ROOT, NULL, NULL);
+        return r < 0 ? r : 1;
+}
+
+static int add_nbd(const Generator *g) {
+        _cleanup_nbd_ Nbd nbd = {};
+        int r;
+
+        r = nbd_read(g, &nbd);
+        if (r <= 0)
+                return r;
+        r = add_unit(g, "nbd", "Network Block Devices", "modprobe@nbd.service", true, nbd.root);
+        if (r >= 0 && nbd.root)
+                r = add_root(g, nbd.devices[0].node, nbd.type, nbd.flags);
+        return r < 0 ? r : 1;
+}
+
+int generate_netblock(const Generator *g) {
+        _cleanup_free_ char *node = NULL;
+        int iscsi, nbd, r;
+
+        iscsi = add_iscsi(g);
+        nbd = add_nbd(g);
+        if (iscsi < 0 || nbd < 0)
+                return iscsi < 0 ? iscsi : nbd;
+        if (!iscsi && !nbd)
+                return 0;
+        r = device_root_node(g, &node);
+        return r <= 0 ? r : device_set_timeout(g, node, "50-initrdd-netblock.conf", ROOT_SECONDS);
+}

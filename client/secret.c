@@ -30,6 +30,8 @@ const char *secret_by_path(const char *path) {
                 { "/etc/NetworkManager/system-connections/*", "passwords of networks" },
                 { "/etc/wpa_supplicant/*.conf", "passwords of networks" },
                 { "/etc/iscsi/iscsid.conf", "passwords of a storage server, perhaps" },
+                { "/etc/iscsi/iscsi.initramfs", "passwords of a storage server, perhaps" },
+                { "/etc/initrdd/iscsi", "passwords of a storage server, perhaps" },
                 { "/etc/krb5.keytab", "keys of Kerberos" },
                 { "/etc/credstore*/*", "a credential" },
                 { "/usr/lib/credstore*/*", "a credential" },

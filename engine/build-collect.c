@@ -9,6 +9,7 @@
 #include "build-collect.h"
 #include "collect/accounts.h"
 #include "collect/crypttab.h"
+#include "collect/iscsi.h"
 #include "collect/early.h"
 #include "collect/hooks.h"
 #include "image/verify.h"
@@ -38,6 +39,12 @@ static int collect_part_crypttab(void *userdata, Collection **ret) {
         Part *p = userdata;
 
         return collect_crypttab(p->build->collector, p->build->profile, ret);
+}
+
+static int collect_part_iscsi(void *userdata, Collection **ret) {
+        Part *p = userdata;
+
+        return collect_iscsi(p->build->collector, ret);
 }
 
 static int collect_part_early(void *userdata, Collection **ret) {
@@ -230,6 +237,29 @@ static int add_crypttab(Build *b) {
         return add_whole(b, "crypttab", SCOPE_HOST, collect_part_crypttab, &part, state);
 }
 
+/* Which targets this machine's disks are of, and the passwords for them. */
+static int add_iscsi(Build *b) {
+        Part part = { .build = b };
+        XXH3_state_t *state;
+
+        if (b->facts->n_iscsi == 0 || !plan_find(b->plan, "iscsi") ||
+            strmap_contains(&b->dropped, "iscsi"))
+                return 0;
+        state = build_hash_begin(b, "iscsi");
+        if (!state)
+                return report_oom(b->report);
+        for (size_t i = 0; i < b->facts->n_iscsi; i++) {
+                const FactsIscsi *t = &b->facts->iscsi[i];
+
+                build_hash_string(state, t->target);
+                build_hash_string(state, t->address);
+                build_hash_string(state, t->port);
+                build_hash_string(state, t->group);
+                build_hash_string(state, t->initiator);
+        }
+        return add_whole(b, "iscsi-targets", SCOPE_HOST, collect_part_iscsi, &part, state);
+}
+
 static void count(Build *b) {
         for (size_t i = 0; i < b->fragments->owners.n; i++) {
                 const Entry *e = b->fragments->owners.entries[i].value;
@@ -255,6 +285,8 @@ static int collect_all(Build *b, Sum *sum) {
                 r = add_hooks(b);
         if (r >= 0)
                 r = add_crypttab(b);
+        if (r >= 0)
+                r = add_iscsi(b);
         if (r < 0)
                 return r;
         strv_uniq(sum->users);

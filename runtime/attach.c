@@ -157,14 +157,12 @@ static char *make_initiator(void) {
         return strdup(str_strip(name));
 }
 
-/* Who we are to the targets. */
-static char *find_initiator(const Iscsi *iscsi) {
+/* Who we are to a target that nothing is said of. */
+static char *find_initiator(void) {
         static const char *const places[] = { "/sys/firmware/ibft/initiator/initiator-name",
                                               "/etc/iscsi/initiatorname.iscsi", INITIATOR_MADE };
         char *name;
 
-        if (iscsi->initiator)
-                return strdup(iscsi->initiator);
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
                 if ((name = read_initiator(places[i])))
                         return name;
@@ -248,16 +246,17 @@ static int find_targets(const Generator *g, Tasks *tasks) {
                     strv_extend(&task->argv, "-b") < 0 || add_common(&iscsi, &task->argv) < 0)
                         return -ENOMEM;
         }
-        if (iscsi.n_targets == 0)
-                return 0;
-        initiator = find_initiator(&iscsi);
-        if (!initiator) {
-                fprintf(stderr, "There is no name to log in to iSCSI targets with; say "
-                                "rd.iscsi.initiator=NAME\n");
-                return -ENODATA;
-        }
         for (size_t i = 0; i < iscsi.n_targets; i++) {
-                r = add_target(tasks, &iscsi, &iscsi.targets[i], program, initiator);
+                const char *name = iscsi.initiator ?: iscsi.targets[i].initiator;
+
+                if (!name && !initiator)
+                        initiator = find_initiator();
+                if (!name && !initiator) {
+                        fprintf(stderr, "There is no name to log in to iSCSI targets with; say "
+                                        "rd.iscsi.initiator=NAME\n");
+                        return -ENODATA;
+                }
+                r = add_target(tasks, &iscsi, &iscsi.targets[i], program, name ?: initiator);
                 if (r < 0)
                         return r;
         }

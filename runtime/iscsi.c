@@ -9,6 +9,9 @@
  *   ISCSI_TARGET_NAME=, …                      the same, in /etc/iscsi/iscsi.initramfs
  *   rd.iscsi.firmware, iscsi_auto, ISCSI_AUTO= the targets of the firmware's iBFT
  *
+ * Where none of these is there it is those of /etc/initrdd/iscsi, whose lines are
+ * TARGET ADDRESS PORT GROUP INITIATOR [USER PASSWORD [USER PASSWORD]]
+ *
  * TARGET has colons of its own. It begins at the first "iqn.", "eui." or "naa." that follows a colon;
  * where there is none the fields are counted. A server that is an IPv6 address stands in [].
  * The protocol can only be TCP and is ignored.
@@ -26,6 +29,7 @@
 #include "string-util.h"
 
 #define CONF "/etc/iscsi/iscsi.initramfs"
+#define HOST_TARGETS "/etc/initrdd/iscsi"
 /* Of open-iscsi, with the NUL byte. */
 #define NAME_MAX_LENGTH 224
 #define SECRET_MAX_LENGTH 256
@@ -42,6 +46,7 @@ static void target_done(IscsiTarget *t) {
         free(t->password_in);
         free(t->iface);
         free(t->netdev);
+        free(t->initiator);
 }
 
 void iscsi_done(Iscsi *iscsi) {
@@ -171,7 +176,7 @@ static int add_target(const Generator *g, Iscsi *iscsi, IscsiTarget *t,
                 wrong = "names no server";
         else if (!is_made_of(t->address, ".:-_", NAME_MAX_LENGTH))
                 wrong = "has no address or name of a server";
-        else if (!is_made_of(t->name, ".:-_+", NAME_MAX_LENGTH))
+        else if (!t->name || !is_made_of(t->name, ".:-_+", NAME_MAX_LENGTH))
                 wrong = "names no target";
         if (wrong) {
                 warn(g, word, wrong);
@@ -422,14 +427,13 @@ static int add_named(const Generator *g, Iscsi *iscsi, const IscsiTarget *defaul
         return 0;
 }
 
-/* A line is a variable of a shell. */
-static int read_conf(const Generator *g, char ***ret) {
-        _cleanup_strv_free_ char **lines = NULL;
+/* The lines of a file, without comments; none when it is not there. */
+static int read_lines(const Generator *g, const char *name, char ***ret) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         size_t size;
         int r;
 
-        if (str_printf(&path, "%s" CONF, g->root) < 0)
+        if (str_printf(&path, "%s%s", g->root, name) < 0)
                 return -ENOMEM;
         r = file_read_at(AT_FDCWD, path, 1024 * 1024, &text, &size);
         if (r == -ENOENT)
@@ -438,9 +442,15 @@ static int read_conf(const Generator *g, char ***ret) {
                 generator_warn(g, "%s can't be read: %s", path, strerror(-r));
                 return r == -ENOMEM ? r : 0;
         }
-        r = strv_split(&lines, text, "\n");
-        if (r < 0)
-                return r;
+        return strv_split(ret, text, "\n");
+}
+
+/* A line is a variable of a shell. */
+static int read_conf(const Generator *g, char ***ret) {
+        _cleanup_strv_free_ char **lines = NULL;
+        int r;
+
+        r = read_lines(g, CONF, &lines);
         STRV_FOREACH(line, lines) {
                 _cleanup_strv_free_ char **words = NULL;
 
@@ -449,7 +459,46 @@ static int read_conf(const Generator *g, char ***ret) {
                 if (strv_extend(ret, *words) < 0)
                         return -ENOMEM;
         }
-        return 0;
+        return r;
+}
+
+static int add_host_target(const Generator *g, Iscsi *iscsi, const IscsiTarget *defaults,
+                           char **words) {
+        size_t n = strv_length(words);
+        IscsiTarget t = {};
+        char **members[] = { &t.name, &t.address,  &t.port,    &t.group,      &t.initiator,
+                             &t.user, &t.password, &t.user_in, &t.password_in };
+        int r = 0;
+
+        if (n != 5 && n != 7 && n != 9) {
+                generator_warn(g, "A line of " HOST_TARGETS " was not understood and was ignored");
+                return 0;
+        }
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = take(members[i], words[i]);
+        if (r < 0) {
+                target_done(&t);
+                return r;
+        }
+        return add_target(g, iscsi, &t, defaults, HOST_TARGETS);
+}
+
+static int add_host_targets(const Generator *g, Iscsi *iscsi, const IscsiTarget *defaults) {
+        _cleanup_strv_free_ char **lines = NULL;
+        int r;
+
+        r = read_lines(g, HOST_TARGETS, &lines);
+        STRV_FOREACH(line, lines) {
+                _cleanup_strv_free_ char **words = NULL;
+
+                if (r >= 0)
+                        r = strv_split_quoted(&words, *line);
+                if (r == -EINVAL)
+                        r = 0; /* too few of them */
+                if (r >= 0)
+                        r = add_host_target(g, iscsi, defaults, words);
+        }
+        return r;
 }
 
 static int read_params(const Generator *g, Iscsi *iscsi) {
@@ -503,6 +552,8 @@ int iscsi_read(const Generator *g, Iscsi *ret) {
                 r = add_named(g, &iscsi, &defaults);
         if (r >= 0)
                 r = read_rest(g, conf, &iscsi);
+        if (r >= 0 && iscsi.n_targets == 0 && !iscsi.firmware)
+                r = add_host_targets(g, &iscsi, &defaults);
         target_done(&defaults);
         if (r < 0)
                 return r;

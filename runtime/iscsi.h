@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Which iSCSI targets are logged in to: what the kernel command line says, and what Debian's
- * /etc/iscsi/iscsi.initramfs does. Read by the generator, which writes a unit that has nothing of it,
+ * Which iSCSI targets are logged in to: what the kernel command line says, what Debian's
+ * /etc/iscsi/iscsi.initramfs does, else those of the machine that the image was built for. Read by the generator, which writes a unit that has nothing of it,
  * and again by that unit's program: passwords are in no unit, and so in no journal.
  */
 
@@ -15,6 +15,7 @@ typedef struct IscsiTarget {
         char *user, *password; /* who we are; or NULL */
         char *user_in, *password_in; /* who the target must be; or NULL */
         char *iface, *netdev; /* or NULL */
+        char *initiator; /* who we are to this one, or NULL */
 } IscsiTarget;
 
 typedef struct Iscsi {

@@ -76,7 +76,8 @@ static int tag_ancestor(Host *h, const char *directory, unsigned *seen) {
         if (streq_ptr(subsystem, "usb"))
                 *seen |= SEEN_USB;
         if (is_numbered(name, "session") &&
-            ((r = host_tag(h, "block:iscsi")) < 0 || (r = host_tag(h, "net")) < 0))
+            ((r = host_tag(h, "block:iscsi")) < 0 || (r = host_tag(h, "net")) < 0 ||
+             (r = host_add_iscsi(h, name)) < 0))
                 return r;
         if (streq_ptr(driver, "vmw_pvscsi") && (r = host_tag(h, "transport:vmware")) < 0)
                 return r;

@@ -36,6 +36,7 @@ typedef struct Host {
 /* facts.c */
 void facts_mount_done(FactsMount *m);
 void facts_crypt_done(FactsCrypt *c);
+void facts_iscsi_done(FactsIscsi *i);
 
 /* Facts of a tree that holds what was recorded of a machine; facts_new_host() is this with "/". */
 int facts_new_recorded(const char *root, Report *report, Facts **ret);
@@ -90,6 +91,9 @@ int block_walk(Host *h, const char *name, char ***devices, unsigned depth);
 
 /* facts-disk.c: the end of the walk, given the device's directory below /sys. */
 int disk_tag(Host *h, const char *name, const char *directory, char ***devices, unsigned depth);
+
+/* facts-iscsi.c: the target that a session is with, "session3". */
+int host_add_iscsi(Host *h, const char *session);
 
 /* facts-crypt.c */
 int host_read_crypttab(Host *h);

@@ -6,6 +6,7 @@
  *   {
  *     "crypt": [ { "device": "UUID=…", "key": …, "name": "root", "options": … } ],
  *     "generic": false,
+ *     "iscsi": [ { "address": …, "group": …, "initiator": …, "port": …, "target": … } ],
  *     "machine": "x86_64",            or null
  *     "microcode": "intel:06-55-04",  or null
  *     "modaliases": [ "pci:v…", … ],
@@ -98,6 +99,26 @@ static json_t *crypt_to_json(const Facts *facts) {
         return TAKE_PTR(array);
 }
 
+static json_t *iscsi_to_json(const Facts *facts) {
+        _cleanup_json_ json_t *array = json_array();
+
+        if (!array)
+                return NULL;
+        for (size_t i = 0; i < facts->n_iscsi; i++) {
+                const FactsIscsi *t = &facts->iscsi[i];
+                _cleanup_json_ json_t *o = json_object();
+
+                if (!o || json_object_set_new(o, "address", string_to_json(t->address)) < 0 ||
+                    json_object_set_new(o, "group", string_to_json(t->group)) < 0 ||
+                    json_object_set_new(o, "initiator", string_to_json(t->initiator)) < 0 ||
+                    json_object_set_new(o, "port", string_to_json(t->port)) < 0 ||
+                    json_object_set_new(o, "target", string_to_json(t->target)) < 0 ||
+                    json_array_append(array, o) < 0)
+                        return NULL;
+        }
+        return TAKE_PTR(array);
+}
+
 int facts_to_json(const Facts *facts, char **ret) {
         _cleanup_json_ json_t *o = json_object();
         _cleanup_free_ char *text = NULL;
@@ -105,6 +126,7 @@ int facts_to_json(const Facts *facts, char **ret) {
 
         if (!o || json_object_set_new(o, "crypt", crypt_to_json(facts)) < 0 ||
             json_object_set_new(o, "generic", json_boolean(facts->generic)) < 0 ||
+            json_object_set_new(o, "iscsi", iscsi_to_json(facts)) < 0 ||
             json_object_set_new(o, "machine", string_to_json(facts->machine)) < 0 ||
             json_object_set_new(o, "microcode", string_to_json(facts->microcode)) < 0 ||
             json_object_set_new(o, "modaliases", strv_to_json(facts->modaliases)) < 0 ||
@@ -236,6 +258,11 @@ static bool is_field(const char *s) {
         return !s || (*s && !strpbrk(s, " \t\r\n"));
 }
 
+/* Part of a path, and of a line in a file. */
+static bool is_word(const char *s) {
+        return !s || (is_field(s) && !strpbrk(s, "/\"'\\"));
+}
+
 static int read_crypt(const Reader *reader, json_t *o, Facts *facts) {
         static const char *const known[] = { "device", "key", "name", "options", NULL };
         json_t *j = json_object_get(o, "crypt"), *item;
@@ -270,9 +297,47 @@ static int read_crypt(const Reader *reader, json_t *o, Facts *facts) {
         return 0;
 }
 
+static int read_iscsi(const Reader *reader, json_t *o, Facts *facts) {
+        static const char *const known[] = { "address", "group",  "initiator",
+                                             "port",    "target", NULL };
+        json_t *j = json_object_get(o, "iscsi"), *item;
+        size_t i;
+        int r;
+
+        if (!j)
+                return 0;
+        if (!json_is_array(j))
+                return wrong_type(reader, "iscsi", "a list of objects");
+        facts->iscsi = calloc(json_array_size(j) + 1, sizeof(FactsIscsi));
+        if (!facts->iscsi)
+                return report_oom(reader->report);
+        json_array_foreach(j, i, item) {
+                FactsIscsi *t = &facts->iscsi[i];
+
+                if (!json_is_object(item))
+                        return wrong_type(reader, "iscsi", "a list of objects");
+                facts->n_iscsi++;
+                if ((r = read_string(reader, item, "address", &t->address)) < 0 ||
+                    (r = read_string(reader, item, "group", &t->group)) < 0 ||
+                    (r = read_string(reader, item, "initiator", &t->initiator)) < 0 ||
+                    (r = read_string(reader, item, "port", &t->port)) < 0 ||
+                    (r = read_string(reader, item, "target", &t->target)) < 0)
+                        return r;
+                if (!t->target || !t->address || !t->port || !is_word(t->target) ||
+                    !is_word(t->address) || !is_word(t->port) || !is_word(t->group) ||
+                    !is_word(t->initiator))
+                        return wrong_type(reader, "iscsi",
+                                          "a list of objects with \"target\", \"address\" and "
+                                          "\"port\", which are names");
+                warn_unknown(reader, item, known);
+        }
+        return 0;
+}
+
 static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
-        static const char *const known[] = { "crypt",      "generic", "machine", "microcode",
-                                             "modaliases", "mounts",  "tags",    NULL };
+        static const char *const known[] = { "crypt",   "generic",   "iscsi",
+                                             "machine", "microcode", "modaliases",
+                                             "mounts",  "tags",      NULL };
         json_t *generic = json_object_get(o, "generic");
         int r;
 
@@ -288,7 +353,8 @@ static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
             (r = read_strv(reader, o, "modaliases", true, &facts->modaliases)) < 0 ||
             (r = read_string(reader, o, "machine", &facts->machine)) < 0 ||
             (r = read_string(reader, o, "microcode", &facts->microcode)) < 0 ||
-            (r = read_mounts(reader, o, facts)) < 0 || (r = read_crypt(reader, o, facts)) < 0)
+            (r = read_mounts(reader, o, facts)) < 0 || (r = read_crypt(reader, o, facts)) < 0 ||
+            (r = read_iscsi(reader, o, facts)) < 0)
                 return r;
         warn_unknown(reader, o, known);
         return 0;

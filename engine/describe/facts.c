@@ -29,6 +29,14 @@ void facts_crypt_done(FactsCrypt *c) {
         free(c->options);
 }
 
+void facts_iscsi_done(FactsIscsi *i) {
+        free(i->target);
+        free(i->address);
+        free(i->port);
+        free(i->group);
+        free(i->initiator);
+}
+
 Facts *facts_free(Facts *facts) {
         if (!facts)
                 return NULL;
@@ -40,6 +48,9 @@ Facts *facts_free(Facts *facts) {
         for (size_t i = 0; i < facts->n_crypt; i++)
                 facts_crypt_done(&facts->crypt[i]);
         free(facts->crypt);
+        for (size_t i = 0; i < facts->n_iscsi; i++)
+                facts_iscsi_done(&facts->iscsi[i]);
+        free(facts->iscsi);
         free(facts->machine);
         free(facts->microcode);
         free(facts);

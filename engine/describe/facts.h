@@ -51,6 +51,14 @@ typedef struct FactsCrypt {
         char *options; /* or NULL */
 } FactsCrypt;
 
+/* An iSCSI target that one of the disks is of, as this machine has logged in to it. Passwords are no
+ * facts. */
+typedef struct FactsIscsi {
+        char *target, *address, *port;
+        char *group; /* the portal group's tag, or NULL */
+        char *initiator; /* who the machine was to the target, or NULL */
+} FactsIscsi;
+
 typedef struct Facts {
         bool generic; /* every tag is there; `tags` has arch:, where that is known */
         char **tags; /* sorted */
@@ -59,6 +67,8 @@ typedef struct Facts {
         size_t n_mounts;
         FactsCrypt *crypt; /* as they were met, each name once */
         size_t n_crypt;
+        FactsIscsi *iscsi; /* as they were met, each once */
+        size_t n_iscsi;
         char *machine; /* uname -m of the machine, or NULL */
         /* "intel" or "amd" with the CPU's family, model and stepping in hexadecimal, or NULL.
          * "intel:06-55-04" is the file intel-ucode/06-55-04. "amd:19-11-01" is the file of the

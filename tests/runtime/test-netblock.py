@@ -338,6 +338,29 @@ class Netblock(unittest.TestCase):
         self.write("etc/iscsi/iscsi.initramfs", "ISCSI_AUTO=true\n")
         self.assertEqual(self.attach("", "iscsi")[2], ["iscsistart -b " + RETRY % 0])
 
+    def test_host(self):
+        """The machine's own targets are there where the command line names none."""
+        self.write("etc/initrdd/iscsi",
+                   '"%s" "1.2.3.4" "3261" "2" "iqn.host:other" "me" "a\\\\\\"b:pass-1" "it" "pass-2"\n'
+                   '"iqn.x:y" "fd00::1" "3260" "" ""\n' % IQN, 0o600)
+        own = [login(port="3261", group="2", initiator="iqn.host:other",
+                     secrets='-u me -w a\\"b:pass-1 -U it -W pass-2'),
+               login("iqn.x:y", "fd00::1")]
+        self.assertEqual(self.generate("root=UUID=12-34"), (0, ""))
+        self.assertTrue(self.has("n/initrdd-iscsi.service"))
+        self.assertEqual(self.attach("", "iscsi"), (0, "", own))
+        self.assertEqual(self.attach("rd.iscsi.initiator=iqn.my:own", "iscsi")[2],
+                         [own[0].replace("iqn.host:other", "iqn.my:own"),
+                          own[1].replace("iqn.host:me", "iqn.my:own")])
+        self.assertEqual(self.attach(NAMED, "iscsi")[2], [login()])
+        self.assertEqual(self.attach("rd.iscsi.firmware", "iscsi")[2],
+                         ["iscsistart -b " + RETRY % 0])
+        for line in ("a b c", '"a', '"a" "1.2.3.4" "3260" "1" "" "user"'):
+            self.write("etc/initrdd/iscsi", line + "\n")
+            status, told = self.generate("")
+            self.assertEqual(status, 0)
+            self.assertIn("A line of /etc/initrdd/iscsi was not understood", told)
+
     def test_initiator(self):
         """Who we are: the firmware knows, else the host's file, else a name is made up, once."""
         line = NAMED + " " + netroot("1.2.3.5::::iqn.x:y")

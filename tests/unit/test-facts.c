@@ -617,6 +617,61 @@ static void test_crypttab(void **state) {
         }
 }
 
+/* Sessions of the root's own disks, each target once; one whose address can't be told, or that can't
+ * be a part of a path, is left to the kernel command line. */
+static void test_iscsi(void **state) {
+#define DISK(host, name, devno)                                                                   \
+        "block platform/host" host "/session" host "/target" host ":0:0/" host ":0:0:1/block/"    \
+        name " " devno "\n"
+#define SESSION(n, target, address)                                                               \
+        "file /sys/class/iscsi_session/session" n "/targetname " target "\n"                      \
+        "file /sys/class/iscsi_session/session" n "/tpgt 1\n"                                     \
+        "file /sys/class/iscsi_session/session" n "/initiatorname iqn.a:us\n"                     \
+        "file /sys/class/iscsi_session/session" n "/password secret\n"                            \
+        "file /sys/class/iscsi_connection/connection" n ":0/persistent_address " address "\n"     \
+        "file /sys/class/iscsi_connection/connection" n ":0/persistent_port 3260\n"
+        static const struct {
+                const char *machine, *lines;
+        } cases[] = {
+                { DISK("1", "sda", "8:0") DISK("2", "sdb", "8:16") SESSION("1", "iqn.a:one", "10.0.0.1")
+                  SESSION("2", "iqn.a:other", "10.0.0.1") ROOT("8:0", "/dev/sda"),
+                  "iqn.a:one 10.0.0.1 3260 1 iqn.a:us" },
+                { DISK("1", "sda", "8:0") DISK("2", "sdb", "8:16") SESSION("1", "iqn.a:one", "10.0.0.1")
+                  SESSION("2", "iqn.a:one", "fd00::1")
+                  "mount 22 1 0:24 / / rw - btrfs /dev/sda rw\n"
+                  "link /sys/fs/btrfs/u1/devices/sda ../x\nlink /sys/fs/btrfs/u1/devices/sdb ../x\n",
+                  "iqn.a:one 10.0.0.1 3260 1 iqn.a:us;iqn.a:one fd00::1 3260 1 iqn.a:us" },
+                { DISK("1", "sda", "8:0") ROOT("8:0", "/dev/sda"), "" },
+                { DISK("1", "sda", "8:0") SESSION("1", "../../x", "10.0.0.1") ROOT("8:0", "/dev/sda"), "" },
+                { DISK("1", "sda", "8:0") SESSION("1", "<NULL>", "10.0.0.1") ROOT("8:0", "/dev/sda"), "" },
+        };
+#undef DISK
+#undef SESSION
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_recorded_ Recorded m = {};
+                _cleanup_(facts_freep) Facts *facts = NULL;
+                _cleanup_free_ char *json = NULL;
+                char lines[512] = "";
+                Report report = {};
+
+                recorded_new(&m);
+                recorded_add(&m, cases[i].machine);
+                assert_int_equal(facts_new_recorded(m.root, &report, &facts), 0);
+                assert_true(facts_match(facts, "block:iscsi"));
+                for (size_t j = 0; j < facts->n_iscsi; j++) {
+                        const FactsIscsi *t = &facts->iscsi[j];
+                        size_t n = strlen(lines);
+
+                        snprintf(lines + n, sizeof(lines) - n, "%s%s %s %s %s %s", j > 0 ? ";" : "",
+                                 t->target, t->address, t->port, t->group, t->initiator);
+                }
+                assert_string_equal(lines, cases[i].lines);
+                assert_int_equal(facts_to_json(facts, &json), 0);
+                assert_null(strstr(json, "secret"));
+        }
+}
+
 /* What the header tells: ciphers, which the kernel has drivers for, and tokens. */
 static void test_luks(void **state) {
         static const char json[] =
@@ -891,6 +946,12 @@ static void test_json(void **state) {
                 "      \"name\": \"root\",\n"
                 "      \"options\": \"luks,discard\"\n    }\n  ],\n"
                 "  \"generic\": false,\n"
+                "  \"iscsi\": [\n    {\n"
+                "      \"address\": \"10.0.0.1\",\n"
+                "      \"group\": null,\n"
+                "      \"initiator\": \"iqn.a:us\",\n"
+                "      \"port\": \"3260\",\n"
+                "      \"target\": \"iqn.a:store\"\n    }\n  ],\n"
                 "  \"machine\": \"x86_64\",\n"
                 "  \"microcode\": null,\n"
                 "  \"modaliases\": [\n    \"a:1\",\n    \"b:2\"\n  ],\n"
@@ -960,6 +1021,17 @@ static void test_json_strict(void **state) {
                   "white space", 0 },
                 { "{\"tags\":[],\"crypt\":[{\"name\":\"a\",\"device\":\"b\",\"options\":\"x\\ny\"}]}",
                   -EINVAL, "", "white space", 0 },
+                { "{\"tags\":[],\"iscsi\":{}}", -EINVAL, "", "\"iscsi\" must be", 0 },
+                { "{\"tags\":[],\"iscsi\":[1]}", -EINVAL, "", "\"iscsi\" must be", 0 },
+                { "{\"tags\":[],\"iscsi\":[{\"target\":1}]}", -EINVAL, "", "\"target\" must be", 0 },
+                { "{\"tags\":[],\"iscsi\":[{\"target\":\"a\",\"address\":\"b\"}]}", -EINVAL, "",
+                  "\"iscsi\" must be", 0 },
+                { "{\"tags\":[],\"iscsi\":[{\"target\":\"../a\",\"address\":\"b\",\"port\":\"1\"}]}",
+                  -EINVAL, "", "which are names", 0 },
+                { "{\"tags\":[],\"iscsi\":[{\"target\":\"a\",\"address\":\"b\",\"port\":\"1\","
+                  "\"initiator\":\"a\\\"b\"}]}", -EINVAL, "", "which are names", 0 },
+                { "{\"tags\":[],\"iscsi\":[{\"target\":\"a\",\"address\":\"b\",\"port\":\"1\","
+                  "\"x\":0}]}", 0, "f:0", NULL, 0 },
                 { "{\"tags\":[],\"mounts\":{}}", -EINVAL, "", "\"mounts\" must be", 0 },
                 { "{\"tags\":[],\"mounts\":[1]}", -EINVAL, "", "\"mounts\" must be", 0 },
                 { "{\"tags\":[],\"mounts\":[{\"where\":\"/\"}]}", -EINVAL, "", "\"mounts\" must be", 0 },
@@ -995,6 +1067,7 @@ int main(void) {
                 cmocka_unit_test(test_resume),     cmocka_unit_test(test_failures),
                 cmocka_unit_test(test_corrupt),    cmocka_unit_test(test_only_ancestors),
                 cmocka_unit_test(test_crypttab),   cmocka_unit_test(test_luks),
+                cmocka_unit_test(test_iscsi),
                 cmocka_unit_test(test_superblock), cmocka_unit_test(test_hardware),
                 cmocka_unit_test(test_console),    cmocka_unit_test(test_source),
                 cmocka_unit_test(test_root),

@@ -44,7 +44,8 @@ unsigned long long attempt_now(void) {
 
 static void end_line(Output *o) {
         o->line[o->n] = '\0';
-        if (*str_strip(o->line))
+        /* What iscsistart does comes behind what went wrong: it goes through a buffer. */
+        if (*str_strip(o->line) && !strstr(o->line, ": Logging into "))
                 strcpy(o->last, str_strip(o->line));
         o->n = 0;
 }

@@ -9,7 +9,8 @@ ROOTS = {}
 # What brings a layer of storage: a host image has those of its own root and no others.
 STORAGE_MODULES = {"dm", "lvm", "lvm-thin", "lvm-cache", "lvm-raid", "lvm-mirror", "lvm-snapshot",
                    "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity",
-                   "network", "network-drivers", "nfs", "live", "multipath", "dmraid"}
+                   "network", "network-drivers", "nfs", "live", "multipath", "dmraid", "iscsi",
+                   "iscsi-host", "nbd"}
 
 
 class Root:

@@ -3,6 +3,7 @@
 
 import live
 import local
+import netblock
 import network
 import stacks
 import steps
@@ -16,7 +17,8 @@ RECORDINGS = {name: generic(root.system + "-generic-real" + name[8:] if root.sys
               for name, root in ROOTS.items() if name not in live.UNRECORDED}
 
 # A host image of it is that of another root: of raid1, of luks.
-GENERIC_ALONE = ("raid5", "luks1") + volumes.GENERIC_ALONE + network.GENERIC_ALONE
+GENERIC_ALONE = (("raid5", "luks1") + volumes.GENERIC_ALONE + network.GENERIC_ALONE
+                 + netblock.GENERIC_ALONE)
 
 CASES = (
     list(RECORDINGS.values())
@@ -28,4 +30,5 @@ CASES = (
     + network.CASES
     + live.CASES
     + steps.CASES
+    + netblock.CASES
 )

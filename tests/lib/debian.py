@@ -20,7 +20,8 @@ from cache import run
 # What a system has beside debootstrap's minimal base: what an initramfs is made of.
 PACKAGES = ("systemd", "systemd-sysv", "udev", "kmod", "dbus", "e2fsprogs", "xfsprogs",
             "btrfs-progs", "f2fs-tools", "dosfstools", "console-setup", "kbd", "lvm2",
-            "thin-provisioning-tools", "mdadm", "cryptsetup-bin", "nfs-common")
+            "thin-provisioning-tools", "mdadm", "cryptsetup-bin", "nfs-common", "open-iscsi",
+            "nbd-client")
 # What a release has packages of its own for.
 MORE_PACKAGES = {"debian12": (), "debian13": ("systemd-cryptsetup",)}
 # Grows with each change of how a system or a kernel is made.

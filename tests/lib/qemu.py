@@ -51,10 +51,12 @@ def sata(images):
 
 
 class Around:
-    """What a boot runs in: a command to start QEMU with (ip netns exec NAME, say), and devices."""
+    """What a boot runs in: a command to start QEMU with (ip netns exec NAME, say), and devices.
+    `events` are (pattern, action): action() is called when the console first says so, and must not
+    take long."""
 
-    def __init__(self, prefix=(), devices=()):
-        self.prefix, self.devices = list(prefix), list(devices)
+    def __init__(self, prefix=(), devices=(), events=()):
+        self.prefix, self.devices, self.events = list(prefix), list(devices), list(events)
 
 
 class Boot:
@@ -108,12 +110,13 @@ class Result:
 class _Session:
     """The console of one running QEMU."""
 
-    def __init__(self, expect, failures, answers, log):
+    def __init__(self, expect, failures, answers, log, events=()):
         self.expect = [re.compile(pattern) for pattern in expect]
         self.failures = [re.compile(pattern) for pattern in failures]
         self.answers = [(re.compile(pattern), text) for pattern, text in answers]
         self.marks = {name: re.compile(pattern) for name, pattern in MARKS.items()}
         self.log = log
+        self.events = [(re.compile(pattern), action) for pattern, action in events]
         self.result = Result()
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.partial = ""
@@ -126,6 +129,9 @@ class _Session:
         for name, pattern in self.marks.items():
             if name not in self.result.times and pattern.search(text):
                 self.result.times[name] = now
+        for event in [event for event in self.events if event[0].search(text)]:
+            self.events.remove(event)
+            event[1]()
         while self.expect and self.expect[0].search(text):
             self.expect.pop(0)
         if not self.expect:
@@ -196,7 +202,7 @@ def run(boot, log_path, expect, failures=FAILURES, answers=(), timeout=120):
     """Boots and returns a Result. `answers` are (pattern of a prompt, text to type), in order."""
     with open(log_path, "w", encoding="utf-8", errors="replace") as log:
         log.write("# %s\n" % " ".join(boot.command()))
-        session = _Session(expect, failures, answers, log)
+        session = _Session(expect, failures, answers, log, boot.around.events)
         result = session.result
         process = subprocess.Popen(boot.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)

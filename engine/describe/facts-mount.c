@@ -13,11 +13,14 @@
  * When all lead nowhere the answer is a failure: an image for an unknown root would be one that
  * does not boot.
  *
- * A live system is one whose initramfs has left a medium at /run/initramfs/live.
+ * A live system is one whose initramfs has left a medium at /run/initramfs/live. Its root may be a copy
+ * in memory; it will be copied from there again.
  */
 
 #include "facts-host.h"
 #include "string-util.h"
+
+#define MEDIUM "/run/initramfs/live"
 
 int host_add_mount(Host *h, const char *where, const char *what, const char *type,
                    const char *options, char **devices) {
@@ -242,6 +245,16 @@ static int find_root(Host *h) {
         return found == 0 && usr == 0 ? fail_root(h, root, -ENODEV) : 0;
 }
 
+static int add_medium(Host *h) {
+        struct libmnt_fs *medium = find_target(h->mountinfo, MEDIUM, MNT_ITER_FORWARD);
+        int r;
+
+        if (!medium || h->facts->n_mounts == 0)
+                return 0;
+        r = host_tag(h, "live");
+        return r < 0 ? r : filesystem_walk(h, medium, &h->facts->mounts[0].devices, 0);
+}
+
 static bool has_mount(const Host *h, const char *where) {
         for (size_t i = 0; i < h->facts->n_mounts; i++)
                 if (streq(h->facts->mounts[i].where, where))
@@ -255,8 +268,8 @@ int host_find_mounts(Host *h) {
         int r;
 
         r = find_root(h);
-        if (r >= 0 && find_target(h->mountinfo, "/run/initramfs/live", MNT_ITER_FORWARD))
-                r = host_tag(h, "live");
+        if (r >= 0)
+                r = add_medium(h);
         if (r < 0)
                 return r;
         iter = libmount.new_iter(MNT_ITER_FORWARD);

@@ -312,6 +312,14 @@ static void test_mounts(void **state) {
                   "link /run/overlayfs /run/initramfs/overlayfs/changes\n",
                   "block:loop block:part fs:ext4 fs:iso9660 fs:overlay fs:squashfs live transport:ata "
                   "transport:nvme", "/ LiveOS_rootfs overlay loop0 sda nvme0n1p1 nvme0n1" },
+                { "a live system that was copied to memory", SATA(1, "sda", "8:0") VIRTUAL("loop0", "7:0")
+                  "file /sys/class/block/loop0/loop/backing_file /run/initramfs/memory/squashed.img\n"
+                  "mount 22 1 0:30 / / rw - overlay LiveOS_rootfs rw,lowerdir=/run/rootfsbase\n"
+                  "mount 23 22 8:0 / /run/initramfs/live ro - iso9660 /dev/sda ro\n"
+                  "mount 24 22 7:0 / /run/rootfsbase ro - squashfs /dev/loop0 ro\n"
+                  "mount 25 22 0:31 / /run rw - tmpfs tmpfs rw\n",
+                  "block:loop fs:iso9660 fs:overlay fs:squashfs fs:tmpfs live transport:ata",
+                  "/ LiveOS_rootfs overlay loop0 sda" },
                 { "systemd.volatile=yes", NVME
                   "mount 22 1 0:30 / / rw - tmpfs tmpfs rw\n"
                   "mount 23 22 259:1 /usr /usr ro - ext4 /dev/nvme0n1p1 ro\n"

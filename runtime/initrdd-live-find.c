@@ -48,7 +48,7 @@ static int try_device(const char *device) {
         if (mount_device("ro", device, place) < 0)
                 return 0;
         if (stat(path, &st) >= 0 && S_ISREG(st.st_mode)) {
-                tell_warning("%s is on %s", arg_file, device);
+                tell_notice("%s is on %s", arg_file, device);
                 return !arg_iso || mount_device("loop,ro", path, MEDIUM) >= 0 ? 1 : -EIO;
         }
         return umount(place) < 0 ? -errno : 0;

@@ -127,7 +127,7 @@ static int copy(const char *source, const char *directory, const char *name, cha
                            source, mib, memory(), arg_left);
                 return -ENOMEM;
         }
-        tell_warning("Copying %s to memory (%llu MiB)", source, mib);
+        tell_notice("Copying %s to memory (%llu MiB)", source, mib);
         r = mount_memory(directory, options);
         if (r >= 0) {
                 to = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

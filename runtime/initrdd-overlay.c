@@ -204,7 +204,7 @@ static int remove_entry(const char *path, _unused_ const struct stat *st, _unuse
 
 /* Empties a directory; it stays. */
 static void reset(const char *path) {
-        tell_warning("What was changed in %s is removed", path);
+        tell_notice("What was changed in %s is removed", path);
         reset_length = strlen(path);
         if (nftw(path, remove_entry, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0)
                 tell_warning("Not all of %s can be removed: %m", path);

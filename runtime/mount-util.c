@@ -36,6 +36,14 @@ void tell(const char *format, ...) {
         va_end(ap);
 }
 
+void tell_notice(const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        tell_level(5, format, ap);
+        va_end(ap);
+}
+
 void tell_warning(const char *format, ...) {
         va_list ap;
 

@@ -5,8 +5,9 @@
 
 #include "macro.h"
 
-/* A line for the journal and the console; the second is what the unit fails with. */
+/* A line for the journal; all but the first are on the console, too. */
 void tell(const char *format, ...) _printf_(1, 2);
+void tell_notice(const char *format, ...) _printf_(1, 2);
 void tell_warning(const char *format, ...) _printf_(1, 2);
 void tell_error(const char *format, ...) _printf_(1, 2);
 

@@ -19,17 +19,17 @@ class Root:
     recorded there. With `system` it is a Debian that starts to the end, else a fake root
     (tests/lib/disks.py). `answers` are to what a boot of it asks; `modules` are all that a host
     image of it may have of STORAGE_MODULES. What an image must be told on the kernel command line
-    when it has nothing from the machine is `generic`. `members` and `around` are those of a Case,
-    where every boot of it has them. A root on the network has for `disks` a fixture that has no
-    disk, or None. What every Image of it is made with is `image`. `attach` gives QEMU's options,
+    when it has nothing from the machine is `generic`. `around` is that of a Case, where every boot
+    of it has it. A root on the network, or on a medium that is no disk, has for `disks` a fixture
+    without one, or None. What every Image of it is made with is `image`. `attach` gives QEMU's options,
     from the paths of copies, for disks that are no virtio ones."""
 
     def __init__(self, disks, command_line, expect, tags, system=None, firmware=False, answers=(),
-                 modules=None, generic="", members=None, around=None, image=None, attach=None):
+                 modules=None, generic="", around=None, image=None, attach=None):
         self.disks, self.command_line, self.expect, self.tags = disks, command_line, expect, tags
         self.system, self.firmware, self.answers = system, firmware, answers
         self.modules, self.generic, self.around = modules, generic, around
-        self.members, self.image, self.attach = members, image or {}, attach
+        self.image, self.attach = image or {}, attach
 
 
 def shows(kind, source, marker):
@@ -60,7 +60,7 @@ class Case:
         self.attach = attach or self.root.attach
         # Whose disks, if not the root's, and which of them; None: all.
         self.disks = disks or self.root.disks
-        self.members = self.root.members if members is None else members
+        self.members = members
 
 
 def generic(name, root, system="debian12", flavour="amd64", image=None, **options):

@@ -11,13 +11,13 @@ import qemu
 
 
 def _medium_in(drive):
-    """The root's first disk as another kind of drive."""
+    """The root's medium as another kind of drive than those that have images of their own."""
 
     @contextlib.contextmanager
     def around(case, work):
-        yield qemu.Around(devices=drive(disks.images(case.disks, case.root.system)[0]))
+        yield qemu.Around(devices=drive(medium.path(disks.fixture(case.disks, case.root.system))))
 
-    return {"around": around, "members": ()}
+    return {"around": around}
 
 
 def _live(marker, started=1, source="LiveOS_rootfs"):

@@ -30,30 +30,35 @@ exec /usr/sbin/fakeroot-init
 """
 
 
-def _squashfs(tree, path):
-    run("mksquashfs", tree, path, "-noappend", "-quiet", "-no-progress", "-processors", "1",
+def _squashfs(tree, image):
+    run("mksquashfs", tree, image, "-noappend", "-quiet", "-no-progress", "-processors", "1",
         "-comp", "zstd", "-Xcompression-level", "1")
 
 
-def _erofs(tree, path):
-    run("mkfs.erofs", "--quiet", path, tree)
+def _erofs(tree, image):
+    run("mkfs.erofs", "--quiet", image, tree)
 
 
-def _ext4(path, tree, uuid, label, size):
-    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-U", uuid, "-d", tree, path, size)
+def _ext4(image, tree, uuid, label, size):
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-L", label, "-U", uuid, "-d", tree, image, size)
 
 
-def _iso(path, tree, label):
-    run("genisoimage", "-quiet", "-R", "-V", label, "-o", path, tree)
+def _iso(image, tree, label):
+    run("genisoimage", "-quiet", "-R", "-V", label, "-o", image, tree)
 
 
-def _vfat(path, files, label, size):
-    with open(path, "wb") as stream:
+def _vfat(image, files, label, size):
+    with open(image, "wb") as stream:
         stream.truncate(size)
-    run("mkfs.vfat", "-n", label, path)
-    run("mmd", "-i", path, "::/LiveOS")
+    run("mkfs.vfat", "-n", label, image)
+    run("mmd", "-i", image, "::/LiveOS")
     for name in files:
-        run("mcopy", "-i", path, name, "::/LiveOS/" + os.path.basename(name))
+        run("mcopy", "-i", image, name, "::/LiveOS/" + os.path.basename(name))
+
+
+def path(directory):
+    """A medium that is no disk of the machine."""
+    return os.path.join(directory, "medium.raw")
 
 
 class Maker:
@@ -68,19 +73,19 @@ class Maker:
         return os.path.join(self.directory, "%d.img" % number)
 
     def tree(self, marker):
-        path = os.path.join(self.directory, "tree")
-        self.fake_root(path, marker)
-        init = os.path.join(path, "usr/sbin/init")
-        os.rename(init, os.path.join(path, "usr/sbin/fakeroot-init"))
+        tree = os.path.join(self.directory, "tree")
+        self.fake_root(tree, marker)
+        init = os.path.join(tree, "usr/sbin/init")
+        os.rename(init, os.path.join(tree, "usr/sbin/fakeroot-init"))
         with open(init, "w", encoding="ascii") as stream:
             stream.write(COUNTING_INIT)
         os.chmod(init, 0o755)
-        return path
+        return tree
 
     def cd(self):
         """The usual: squashfs on a disc."""
         _squashfs(self.tree("live-cd"), os.path.join(self.medium, "LiveOS/squashfs.img"))
-        _iso(self.image(0), self.medium, "LIVE CD")
+        _iso(path(self.directory), self.medium, "LIVE CD")
 
     def disk(self):
         """erofs with names of its own on ext4, and a disk for what is written."""
@@ -100,7 +105,7 @@ class Maker:
               "inner", "16M")
         image = os.path.join(self.directory, "squashfs.img")
         _squashfs(inner, image)
-        _vfat(self.image(0), [image], "LIVESTICK", 32 * MIB)
+        _vfat(path(self.directory), [image], "LIVESTICK", 32 * MIB)
         shutil.rmtree(inner)
         os.unlink(image)
 
@@ -123,7 +128,7 @@ class Maker:
         """A whole Debian."""
         tree = self.debian_tree(self.directory, system, "live-" + system, "")
         _squashfs(tree, os.path.join(self.medium, "LiveOS/squashfs.img"))
-        _iso(self.image(0), self.medium, "DEBIAN")
+        _iso(path(self.directory), self.medium, "DEBIAN")
 
     def make(self, name, system):
         if system:
@@ -140,11 +145,11 @@ def key_parts():
     return ["@" + os.path.abspath(__file__), "@" + os.path.join(LIBRARY, "fakeroot-init")]
 
 
-def cdrom(path):
-    return ["-drive", "file=%s,format=raw,if=none,id=cd,media=cdrom,readonly=on" % path,
+def cdrom(image):
+    return ["-drive", "file=%s,format=raw,if=none,id=cd,media=cdrom,readonly=on" % image,
             "-device", "ide-cd,drive=cd"]
 
 
-def usb_stick(path):
-    return ["-drive", "file=%s,format=raw,if=none,id=stick,snapshot=on" % path,
+def usb_stick(image):
+    return ["-drive", "file=%s,format=raw,if=none,id=stick,snapshot=on" % image,
             "-device", "qemu-xhci", "-device", "usb-storage,drive=stick,removable=on"]

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The steps of a boot: hooks of the admin, and shells on the way; and the way down."""
 
-from case import PATIENT, ROOTS, host
+import contextlib
+import os
+
+import servers
+import sshkeys
+import storage
+from case import PATIENT, ROOTS, generic, host
 from qemu import FAILURES
 
 STEPS = ("cmdline", "pre-udev", "pre-trigger", "initqueue", "pre-mount", "mount", "pre-pivot",
@@ -26,10 +32,34 @@ _OPEN = ("Emergency=open",)
 _SAID = {step: r"HOOK-%s-42" % step for step in STEPS}
 _SYSTEM = ROOTS["debian12-luks"]
 
+
+@contextlib.contextmanager
+def _typed_over_ssh(case, work):
+    """Somebody on the network who knows the server's key and the passphrase, and has a key."""
+    known, key = (os.path.join(work, case.name + end) for end in (".known", ".key"))
+    with open(known, "wb") as stream:
+        stream.write(servers.STATIC.encode() + b" " + sshkeys.read("host.pub"))
+    with open(key, "wb") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(sshkeys.read("user"))
+    with servers.Network(work, case.name) as network:
+        network.start(sshkeys.CLIENT, r"[Pp]assphrase for disk", storage.PASSPHRASE,
+                      "ssh", "-tt", "-F", "none", "-i", key, "-o", "IdentitiesOnly=yes",
+                      "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
+                      "-o", "StrictHostKeyChecking=yes", "-o", "UserKnownHostsFile=" + known,
+                      "root@" + servers.STATIC)
+        yield network.around()
+
+
+def _ssh_files():
+    return {"etc/initrdd/ssh/authorized_keys": sshkeys.read("user.pub"),
+            "etc/initrdd/ssh/dropbear_host_key": (sshkeys.read("dropbear"), 0o600)}
+
+
 CASES = [
     # One at every step, in their order, with one that fails and a shell before two of the steps. Until
     # the first is left, no device is waited for; at the second, of a bare rd.break, the root is there.
-    host("hooks", "ext4-uuid", image={"settings": _OPEN, "files": _HOOKS},
+    host("hooks", "ext4-uuid", "debian13", image={"settings": _OPEN, "files": _HOOKS},
          command_line=ROOTS["ext4-uuid"].command_line + PATIENT + " rd.break=initqueue rd.break",
          expect=(_SAID["cmdline"], _SAID["pre-udev"], _SAID["pre-trigger"], r"WAITED-42",
                  _SAID["initqueue"], r"hook pre-mount/10-fails: failed with status 7",
@@ -43,7 +73,8 @@ CASES = [
     # on the console, although it is to be quiet.
     host("hooks-required", "ext4-uuid", image={"settings": ("Emergency=locked",), "files": _REQUIRED},
          command_line=ROOTS["ext4-uuid"].command_line + PATIENT + " quiet rd.info",
-         expect=(r"systemd\[1\]: Finished systemd-udev-trigger", r"hook pre-mount/50-never.required: failed with status 9",
+         expect=(r"systemd\[1\]: Finished systemd-udev-trigger",
+                 r"hook pre-mount/50-never.required: failed with status 9",
                  r"the boot can't go on without 50-never.required",
                  r"The boot can't go on:", r"Failed to start initrdd-hooks-pre-mount",
                  r"    hook pre-mount/50-never.required: failed", r"A report is in /run/",
@@ -59,4 +90,11 @@ CASES = [
          failures=FAILURES + (r"Not all is detached", r"not clean", r"resync of RAID"),
          again=((_SYSTEM.command_line, (r"active with 2 out of 2 mirrors",) + _SYSTEM.expect,
                  _SYSTEM.answers),)),
+    # Nobody types anything at the console.
+    generic("luks-over-ssh", "luks", around=_typed_over_ssh, answers=(),
+            image={"settings": ("Modules=sshd",), "packages": ("dropbear-bin",),
+                   "files": _ssh_files},
+            command_line="%s rd.luks.uuid=%s ip=%s:::%s:::off"
+                         % (ROOTS["luks"].command_line, storage.LUKS["luks"], servers.STATIC,
+                            servers.NETMASK)),
 ]

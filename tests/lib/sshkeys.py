@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Keys of an SSH server and of who may log in there, made once.
+
+The server is dropbear, whose file of a key is what RFC 8709 calls it on the wire: the type, then the
+private and the public half, as strings with a length of four bytes before them. OpenSSH's file (its
+PROTOCOL.key) has the same 64 bytes, last but for a comment and padding.
+"""
+
+import base64
+import os
+import struct
+
+import cache
+from cache import run
+
+# What logs in and types something.
+CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ssh-answer")
+_TYPE = b"ssh-ed25519"
+
+
+def _string(data):
+    return struct.pack(">I", len(data)) + data
+
+
+def _dropbear(path):
+    with open(path, encoding="ascii") as stream:
+        lines = stream.read().split("\n")
+    data = base64.b64decode("".join(line for line in lines if not line.startswith("-----")))
+    # The private part is the last place that says the type; behind it is the public half, then both.
+    at = data.rindex(_string(_TYPE)) + len(_string(_TYPE))
+    at += 4 + 32
+    assert data[at:at + 4] == struct.pack(">I", 64)
+    return _string(_TYPE) + data[at:at + 4 + 64]
+
+
+def _make(directory):
+    for name in ("host", "user"):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f",
+            os.path.join(directory, name))
+    with open(os.path.join(directory, "dropbear"), "wb") as stream:
+        stream.write(_dropbear(os.path.join(directory, "host")))
+
+
+def path(name):
+    """Of "user", "user.pub", "host.pub", or "dropbear", which is the host's."""
+    return os.path.join(cache.get("ssh-keys", cache.key("@" + os.path.abspath(__file__)), _make),
+                        name)
+
+
+def read(name):
+    with open(path(name), "rb") as stream:
+        return stream.read()

@@ -15,6 +15,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "generator.h"
@@ -43,8 +44,9 @@ static const Step steps[] = {
         { "pre-mount", "initrd.target",
           "initrd-root-device.target network-online.target remote-fs-pre.target",
           "systemd-fsck-root.service " ROOT, ROOT, false },
-        { "mount", "initrd.target", "sysroot.mount", "initrd-root-fs.target",
-          "initrd-root-fs.target", false },
+        { "mount", "initrd.target",
+          "sysroot.mount initrdd-overlay.service systemd-volatile-root.service",
+          "initrd-root-fs.target", "initrd-root-fs.target", false },
         { "pre-pivot", "initrd.target", "initrd-root-fs.target initrd-fs.target",
           "initrd-cleanup.service", "initrd-cleanup.service", false },
         { "cleanup", "initrd-switch-root.target", "initrd-cleanup.service systemd-udevd.service",
@@ -116,23 +118,25 @@ static int count_hooks(const Generator *g, const Step *step, bool *ret_required)
         return n;
 }
 
-/* [Unit] of the step's shell or of its hooks. */
+/* [Unit] of the step's shell or of its hooks. The shell comes first, and both after the hooks of the
+ * step before. */
 static int format_unit(char **ret, const Step *step, bool hooks) {
-        const char *previous = step > steps ? step[-1].name : NULL;
+        size_t size;
+        FILE *f = open_memstream(ret, &size);
 
-        return str_printf(ret,
-                          "[Unit]\n"
-                          "Description=%s %s\n"
-                          "DefaultDependencies=no\n"
-                          "After=%s%s%s%s%s%s%s\n"
-                          "Before=%s%s%s%s\n"
-                          "Conflicts=shutdown.target emergency.target\n",
-                          hooks ? "Hooks of Step" : "Shell Before Step", step->name, step->after,
-                          previous ? " initrdd-hooks-" : "", previous ?: "",
-                          previous ? ".service" : "", hooks ? " initrdd-break-" : "",
-                          hooks ? step->name : "", hooks ? ".service" : "", step->before,
-                          hooks ? "" : " initrdd-hooks-", hooks ? "" : step->name,
-                          hooks ? "" : ".service");
+        if (!f)
+                return -ENOMEM;
+        fprintf(f, "[Unit]\nDescription=%s %s\nDefaultDependencies=no\nAfter=%s\nBefore=%s\n",
+                hooks ? "Hooks of Step" : "Shell Before Step", step->name, step->after,
+                step->before);
+        if (step > steps)
+                fprintf(f, "After=initrdd-hooks-%s.service\n", step[-1].name);
+        if (hooks)
+                fprintf(f, "After=initrdd-break-%s.service\n", step->name);
+        else
+                fprintf(f, "Before=initrdd-hooks-%s.service\n", step->name);
+        fputs("Conflicts=shutdown.target emergency.target\n", f);
+        return fclose(f) == 0 ? 0 : -ENOMEM;
 }
 
 /* `unit` is in the normal directory, and started with the boot. */

@@ -61,7 +61,7 @@ def point(what, name, target, *lines):
 
 def step(name, target, *lines):
     return dict(ALL, **point("break", name, target, "ExecStart=-sulogin $INITRDD_SULOGIN\n",
-                             " initrdd-hooks-%s.service\nConflicts=" % name, *lines))
+                             "Before=initrdd-hooks-%s.service\n" % name, *lines))
 
 
 LOWER = "lowerdir=/run/rootfsbase,upperdir=/run/overlayfs,workdir=/run/ovlwork\n"
@@ -205,18 +205,19 @@ CASES = [
     ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
     # shells
     ("rd.break", step("pre-pivot", "initrd.target"), ""),
-    ("rd.break=cmdline", step("cmdline", "sysinit.target", "systemd-udevd.service "), ""),
-    ("rd.break=pre-udev", step("pre-udev", "sysinit.target", "Before=systemd-udevd.service "), ""),
+    ("rd.break=cmdline", step("cmdline", "sysinit.target", "systemd-udevd.service\n"), ""),
+    ("rd.break=pre-udev", step("pre-udev", "sysinit.target", "Before=systemd-udevd.service\n"), ""),
     ("rd.break=pre-trigger", step("pre-trigger", "sysinit.target",
-                                  "After=systemd-udevd.service initrdd-hooks-pre-udev."), ""),
+                                  "After=systemd-udevd.service\n",
+                                  "After=initrdd-hooks-pre-udev.service\n"), ""),
     ("rd.break=initqueue", step("initqueue", "initrd.target",
-                                "After=systemd-udev-trigger.service "), ""),
+                                "After=systemd-udev-trigger.service\n"), ""),
     ("rd.break=pre-mount", step("pre-mount", "initrd.target",
-                                " sysroot.mount initrd-root-fs.target "), ""),
-    ("rd.break=mount", step("mount", "initrd.target", "After=sysroot.mount "), ""),
-    ("rd.break=pre-pivot", step("pre-pivot", "initrd.target", "Before=initrd-cleanup.service "), ""),
+                                " sysroot.mount initrd-root-fs.target\n"), ""),
+    ("rd.break=mount", step("mount", "initrd.target", "After=sysroot.mount initrdd-overlay.service "), ""),
+    ("rd.break=pre-pivot", step("pre-pivot", "initrd.target", "Before=initrd-cleanup.service\n"), ""),
     ("rd.break=cleanup", step("cleanup", "initrd-switch-root.target",
-                              "Before=initrd-udevadm-cleanup-db.service initrd-switch-root.service "),
+                              "Before=initrd-udevadm-cleanup-db.service initrd-switch-root.service\n"),
      ""),
     ("rd.break=pre-mount rd.break=mount",
      dict(step("pre-mount", "initrd.target"), **step("mount", "initrd.target")), ""),
@@ -551,7 +552,7 @@ class Generator(unittest.TestCase):
                 self.put_hook("pre-udev.d/.hidden")
                 self.put_hook(name + ".d/10-a")
                 self.put_hook(name + ".d/20-required")
-                unit = point("hooks", name, target, " initrdd-break-%s.service\nBefore=" % name,
+                unit = point("hooks", name, target, "After=initrdd-break-%s.service\n" % name,
                              "ExecStart=/usr/lib/initrdd/initrdd-hooks %s\n" % name,
                              "StandardOutput=journal+console\n")
                 tree = self.check("", dict(ALL, **unit), "")

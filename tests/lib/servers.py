@@ -161,7 +161,7 @@ class Network:
                     with open(process.log, encoding="utf-8", errors="replace") as stream:
                         said = stream.read()[-4000:]
                     raise RuntimeError("%s ended: %s" % (" ".join(process.args), said))
-            if time.monotonic() > end or self.ended.is_set():
+            if time.monotonic() > end or self.done.is_set():
                 raise RuntimeError("%s: not there after %d s" % (what, PATIENCE))
             time.sleep(0.05)
 

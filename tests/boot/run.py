@@ -230,8 +230,12 @@ def main():
     make.facts = runner.recorded
     # Before anything is built: who copies a system with hard links changes times of its files.
     for case in cases:
-        if case.disks:
-            disks.fixture(case.disks, case.root.system)
+        try:
+            if case.disks:
+                disks.fixture(case.disks, case.root.system)
+        except (OSError, RuntimeError) as error:
+            # The case tries once more, and has failed then; the others have not.
+            print("no disks for boot/%s: %s" % (case.name, error), flush=True)
     with concurrent.futures.ThreadPoolExecutor(arg.jobs) as pool:
         results = list(pool.map(runner.run_recorded, cases))
     table(runner.measured)

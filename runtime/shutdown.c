@@ -30,10 +30,13 @@
 #include "fd-util.h"
 #include "shutdown.h"
 #include "string-util.h"
+#include "time-util.h"
 
 /* A device may be busy for a moment after what was on it has gone. */
 #define IDLE_PASSES 20
 #define PAUSE_NSEC (100 * 1000 * 1000L)
+/* And for all of it: a server that is gone may cost each pass its patience. */
+#define PATIENCE_USEC (60 * 1000 * 1000ULL)
 
 void shutdown_log(bool good, const char *format, ...) {
         char message[1024], line[1100];
@@ -56,9 +59,10 @@ void shutdown_log(bool good, const char *format, ...) {
 }
 
 static void detach_all(void) {
+        uint64_t until = now_monotonic_usec() + PATIENCE_USEC;
         _cleanup_free_ char *left = NULL;
 
-        for (unsigned idle = 0; idle < IDLE_PASSES;) {
+        for (unsigned idle = 0; idle < IDLE_PASSES && now_monotonic_usec() < until;) {
                 struct timespec pause = { .tv_nsec = PAUSE_NSEC };
 
                 free(left);

@@ -236,7 +236,7 @@ static char *asked_copy(const Report *report) {
 }
 
 /* What mount(8) says is the reason, on one line. */
-static int mount_device(const char *device, char **ret_why) {
+static int mount_device(const char *device, const char *where, char **ret_why) {
         int status = -ENOMEM;
 
         for (unsigned i = 0; i < COPY_TRIES; i++) {
@@ -248,7 +248,7 @@ static int mount_device(const char *device, char **ret_why) {
                 *ret_why = NULL;
                 status = report_run((const char *const[]) { "mount", "-o",
                                                             "rw,nosuid,nodev,noexec", device,
-                                                            COPY_TO, NULL },
+                                                            where, NULL },
                                     ret_why, &size);
                 if (status < 0)
                         return status;
@@ -259,9 +259,9 @@ static int mount_device(const char *device, char **ret_why) {
         return -EIO;
 }
 
-static int copy_to(char **ret_name) {
-        _cleanup_close_ int from = -EBADF, to = -EBADF, directory = -EBADF;
-        _cleanup_free_ char *text = NULL, *name = NULL;
+static int copy_to(const Report *report, const char *where, char **ret_name) {
+        _cleanup_close_ int directory = -EBADF;
+        _cleanup_free_ char *text = NULL, *name = NULL, *path = NULL;
         time_t now = time(NULL);
         char when[32] = "";
         struct tm tm;
@@ -270,12 +270,13 @@ static int copy_to(char **ret_name) {
 
         if (gmtime_r(&now, &tm))
                 strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &tm);
-        if (str_printf(&name, "initrdd-report-%s.txt", when) < 0)
+        if (str_printf(&name, "initrdd-report-%s.txt", when) < 0 ||
+            str_printf(&path, "%s" REPORT, report->root) < 0)
                 return -ENOMEM;
-        directory = open(COPY_TO, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        directory = open(where, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (directory < 0)
                 return -errno;
-        r = file_read_at(AT_FDCWD, REPORT, 0, &text, &size);
+        r = file_read_at(AT_FDCWD, path, 0, &text, &size);
         if (r >= 0)
                 r = file_replace_at(directory, name, text, size, 0600);
         if (r >= 0 && syncfs(directory) < 0)
@@ -286,7 +287,8 @@ static int copy_to(char **ret_name) {
 }
 
 static void copy_report(const Report *report) {
-        _cleanup_free_ char *device = asked_copy(report), *why = NULL, *name = NULL, *said = NULL;
+        _cleanup_free_ char *device = asked_copy(report), *why = NULL, *name = NULL, *said = NULL,
+                            *where = NULL;
         size_t size;
         int r;
 
@@ -295,14 +297,17 @@ static void copy_report(const Report *report) {
                       report->console);
                 return;
         }
-        r = mkdir_parents(COPY_TO, 0700);
+        r = str_printf(&where, "%s" COPY_TO, report->root);
         if (r >= 0)
-                r = mount_device(device, &why);
+                r = mkdir_parents(where, 0700);
+        if (r >= 0)
+                r = mount_device(device, where, &why);
         if (r >= 0) {
-                r = copy_to(&name);
-                (void) report_run((const char *const[]) { "umount", COPY_TO, NULL }, &said, &size);
+                r = copy_to(report, where, &name);
+                (void) report_run((const char *const[]) { "umount", where, NULL }, &said, &size);
         }
-        (void) rmdir(COPY_TO);
+        if (where)
+                (void) rmdir(where);
         if (r < 0)
                 fprintf(report->console, "It could not be copied to %s: %s\n", device,
                         why && *why ? why : strerror(-r));
@@ -320,7 +325,7 @@ int main(int argc, char *argv[]) {
                 fprintf(stderr, "initrdd-report takes no argument.\n");
                 return 2;
         }
-        umask(0077);
+        umask(0022);
         if (str_printf(&path, "%s/proc/cmdline", report.root) >= 0 &&
             file_read_at(AT_FDCWD, path, 1024 * 1024, &report.command_line, &size) >= 0)
                 (void) masks_of_command_line(&report.masks, report.command_line);
@@ -335,8 +340,7 @@ int main(int argc, char *argv[]) {
                 fprintf(report.console, "There is no report: %s\n", strerror(-r));
         else {
                 fputs("A report is in " REPORT ".\n", report.console);
-                if (!*report.root)
-                        copy_report(&report);
+                copy_report(&report);
         }
         masks_done(&report.masks);
         strv_free(report.failed);

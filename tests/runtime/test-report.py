@@ -108,7 +108,8 @@ class Report(unittest.TestCase):
             "  Failed to mount sysroot.mount - /sysroot.",
             "    mount: wrong fs type, said s3same",
             "  There are: vda ext4 LABEL=data UUID=12-34",
-            "A report is in /run/initrdd/report.txt."])
+            "A report is in /run/initrdd/report.txt.",
+            "rd.report=DEVICE on the kernel command line writes it to a disk, too."])
 
     def test_report(self):
         self.device("vdb", "254:16", 4096)
@@ -142,6 +143,29 @@ class Report(unittest.TestCase):
         told, text = self.report()
         self.assertNotIn("s3same", told + text)
         self.assertIn("mount: wrong fs type, said ***", told)
+
+    def test_copy(self):
+        self.put("proc/cmdline", "rd.report=/dev/vdy rd.report=LABEL=keys x\n")
+        self.program("mount", 'echo "$*" >"$INITRDD_REPORT_ROOT/asked"')
+        self.program("umount", 'echo "$*" >>"$INITRDD_REPORT_ROOT/asked"')
+        told, text = self.report()
+        where = self.root + "/run/initrdd/report.d"
+        with open(self.root + "/asked", encoding="utf-8") as stream:
+            self.assertEqual(stream.read(), "-o rw,nosuid,nodev,noexec LABEL=keys %s\n%s\n"
+                             % (where, where))
+        name, = os.listdir(where)
+        self.assertTrue(told.endswith("It was copied to LABEL=keys, as %s.\n" % name), told)
+        self.assertRegex(name, r"^initrdd-report-\d{8}-\d{6}\.txt$")
+        with open(os.path.join(where, name), encoding="utf-8") as stream:
+            self.assertEqual(stream.read(), text)
+
+    def test_no_copy(self):
+        self.put("proc/cmdline", "rd.report=LABEL=gone\n")
+        self.program("mount", 'echo "mount: LABEL=gone: not there"; echo more; exit 32')
+        told, _ = self.report()
+        self.assertTrue(told.endswith(
+            "It could not be copied to LABEL=gone: mount: LABEL=gone: not there\n"), told)
+        self.assertEqual(sorted(os.listdir(self.root + "/run/initrdd")), ["report.txt"])
 
     def test_no_disks(self):
         for name in ("dev", "size"):

@@ -2,7 +2,8 @@
 
 /*
  * Programs that tell of the system. One that does not end, because it asks a PID 1 that hangs or a disk
- * that does not answer, is given up: what it has said by then counts.
+ * that does not answer, is given up: what it has said by then counts. And once all of them together have
+ * taken too long no more is started, since PID 1 gives up the shell that comes behind after 90 seconds.
  */
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include "time-util.h"
 
 #define PATIENCE_USEC (10 * 1000 * 1000ULL)
+#define ALL_USEC (45 * 1000 * 1000ULL)
 #define SIZE_MAX_BYTES (64 * 1024 * 1024)
 /* What the child ends with when there is no such program. */
 #define NOT_THERE 127
@@ -61,6 +63,7 @@ static bool listen_to(int fd, FILE *f) {
 }
 
 int report_run(const char *const argv[], char **ret, size_t *ret_size) {
+        static uint64_t begun;
         _cleanup_free_ char *text = NULL;
         int ends[2], status = 0;
         size_t size = 0;
@@ -68,6 +71,9 @@ int report_run(const char *const argv[], char **ret, size_t *ret_size) {
         pid_t pid;
         FILE *f;
 
+        begun = begun ?: now_monotonic_usec();
+        if (now_monotonic_usec() - begun > ALL_USEC)
+                return -ETIME;
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return -errno;
         f = open_memstream(&text, &size);

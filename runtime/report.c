@@ -56,14 +56,19 @@ static void add_file(const Report *report, FILE *f, const char *path) {
 static void add_program(const Report *report, FILE *f, const char *const argv[]) {
         _cleanup_free_ char *text = NULL;
         size_t size;
+        int r;
 
-        if (report_run(argv, &text, &size) < 0)
+        r = report_run(argv, &text, &size);
+        if (r == -ENOENT)
                 return;
         fprintf(f, "\n==");
         for (size_t i = 0; argv[i]; i++)
                 fprintf(f, " %s", argv[i]);
         fputs("\n\n", f);
-        masks_write(&report->masks, f, text, size);
+        if (r < 0)
+                fprintf(f, "(not asked: %s)\n", strerror(-r));
+        else
+                masks_write(&report->masks, f, text, size);
 }
 #define ADD_PROGRAM(report, f, ...)                                                               \
         add_program(report, f, (const char *const[]) { __VA_ARGS__, NULL })
@@ -197,16 +202,19 @@ static void add_network(const Report *report, FILE *f) {
                 add_file(report, f, files[i]);
 }
 
-static int write_report(const Report *report) {
-        _cleanup_free_ char *text = NULL, *path = NULL, *directory = NULL;
+/* The journal is the longest, and so comes last; but it is asked for before the time can be up. */
+static int format_report(const Report *report, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *journal = NULL;
         size_t size = 0;
         FILE *f;
-        int r;
 
-        if (str_printf(&directory, "%s/run/initrdd", report->root) < 0 ||
-            str_printf(&path, "%s" REPORT, report->root) < 0)
+        f = open_memstream(&journal, &size);
+        if (!f)
                 return -ENOMEM;
-        f = open_memstream(&text, &size);
+        ADD_PROGRAM(report, f, "journalctl", "--no-pager", "--output=short-monotonic");
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        f = open_memstream(ret, ret_size);
         if (!f)
                 return -ENOMEM;
         add_system(report, f);
@@ -215,10 +223,21 @@ static int write_report(const Report *report) {
         add_network(report, f);
         add_file(report, f, "/proc/modules");
         add_file(report, f, "/proc/meminfo");
-        ADD_PROGRAM(report, f, "journalctl", "--no-pager", "--output=short-monotonic");
-        if (fclose(f) != 0)
+        fwrite(journal, 1, size, f);
+        return fclose(f) == 0 ? 0 : -ENOMEM;
+}
+
+static int write_report(const Report *report) {
+        _cleanup_free_ char *text = NULL, *path = NULL, *directory = NULL;
+        size_t size = 0;
+        int r;
+
+        if (str_printf(&directory, "%s/run/initrdd", report->root) < 0 ||
+            str_printf(&path, "%s" REPORT, report->root) < 0)
                 return -ENOMEM;
-        r = mkdir_parents(directory, 0755);
+        r = format_report(report, &text, &size);
+        if (r >= 0)
+                r = mkdir_parents(directory, 0755);
         return r < 0 ? r : file_replace_at(AT_FDCWD, path, text, size, 0600);
 }
 

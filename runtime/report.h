@@ -29,6 +29,6 @@ void report_block_devices(const char *root, FILE *f);
 void report_block_summary(const char *root, FILE *f);
 
 /* report-run.c: what a program prints on both its outputs, with a line behind it if it did not end
- * well. Its exit status; 126 if it has none. -ENOENT where the image does not have it. The caller
- * frees. */
+ * well. Its exit status; 126 if it has none. -ENOENT where the image does not have it, -ETIME when the
+ * programs before it have taken too long. The caller frees. */
 int report_run(const char *const argv[], char **ret, size_t *ret_size);

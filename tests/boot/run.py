@@ -156,6 +156,11 @@ class Runner:
         found = modules & STORAGE_MODULES
         expected = case.root.modules or set()
         assert found == expected, "the image has %s, its root needs %s" % (found, expected)
+        # What is left behind for the shutdown costs memory for as long as the machine runs.
+        if not expected:
+            assert "shutdown" not in modules, "a root that needs nothing keeps something"
+        if expected & {"dm", "mdraid", "nbd"}:
+            assert "shutdown" in modules, "nothing takes the root apart at shutdown"
 
     def recorded(self, name):
         """The facts of the machine with that root, from the boot that records them. It is done

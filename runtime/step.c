@@ -30,7 +30,7 @@ typedef struct Step {
         bool early; /* before anything is waited for */
 } Step;
 
-#define ROOT "sysroot.mount initrd-root-fs.target"
+#define ROOT "systemd-fsck-root.service sysroot.mount initrd-root-fs.target"
 
 static const Step steps[] = {
         { "cmdline", "sysinit.target", "systemd-journald.socket",
@@ -42,8 +42,8 @@ static const Step steps[] = {
         { "initqueue", "initrd.target", "systemd-udev-trigger.service",
           "cryptsetup.target initrd-root-device.target", ROOT, true },
         { "pre-mount", "initrd.target",
-          "initrd-root-device.target network-online.target remote-fs-pre.target",
-          "systemd-fsck-root.service " ROOT, ROOT, false },
+          "initrd-root-device.target network-online.target remote-fs-pre.target", ROOT, ROOT,
+          false },
         { "mount", "initrd.target",
           "sysroot.mount initrdd-overlay.service systemd-volatile-root.service",
           "initrd-root-fs.target", "initrd-root-fs.target", false },

@@ -561,8 +561,8 @@ class Generator(unittest.TestCase):
 
     def test_required_hooks(self):
         """What the boot can't go on without."""
-        root = ("sysroot.mount", "initrd-root-fs.target")
-        for name, gates in (("pre-trigger", root), ("pre-mount", root), ("mount", root[1:]),
+        root = ("systemd-fsck-root.service", "sysroot.mount", "initrd-root-fs.target")
+        for name, gates in (("pre-trigger", root), ("pre-mount", root), ("mount", root[2:]),
                             ("pre-pivot", ("initrd-cleanup.service",)),
                             ("cleanup", ("initrd-switch-root.service",))):
             with self.subTest(name):

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "fd-util.h"
-#include "report.h"
+#include "boot-report.h"
 #include "string-util.h"
 
 #define REPORT "/run/initrdd/report.txt"

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "boot-report.h"
 #include "time-util.h"
 
 #define PATIENCE_USEC (10 * 1000 * 1000ULL)

@@ -7,7 +7,8 @@
 
 #include "macro.h"
 
-/* report-mask.c: what on the kernel command line is nobody's business, wherever else it turns up. */
+/* boot-report-mask.c: what on the kernel command line is nobody's business, wherever else it turns
+ * up. */
 typedef struct Mask {
         char *find, *put;
 } Mask;
@@ -22,13 +23,13 @@ void masks_done(Masks *masks);
 /* Writes the text with every secret in it replaced. */
 void masks_write(const Masks *masks, FILE *f, const char *text, size_t size);
 
-/* report-block.c: disks and what lies on them, as the kernel and udev have it. `root` is "" or where
+/* boot-report-block.c: disks and what lies on them, as the kernel and udev have it. `root` is "" or where
  * /sys and /run are, for tests. */
 void report_block_devices(const char *root, FILE *f);
 /* The same in some words, for the console. */
 void report_block_summary(const char *root, FILE *f);
 
-/* report-run.c: what a program prints on both its outputs, with a line behind it if it did not end
+/* boot-report-run.c: what a program prints on both its outputs, with a line behind it if it did not end
  * well. Its exit status; 126 if it has none. -ENOENT where the image does not have it, -ETIME when the
  * programs before it have taken too long. The caller frees. */
 int report_run(const char *const argv[], char **ret, size_t *ret_size);

@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "report.h"
+#include "boot-report.h"
 #include "string-util.h"
 
 #define MASKED "***"

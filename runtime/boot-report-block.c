@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "fd-util.h"
-#include "report.h"
+#include "boot-report.h"
 #include "string-util.h"
 
 /* In the summary. */

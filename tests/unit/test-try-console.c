@@ -204,8 +204,8 @@ static void test_times(void **state) {
 /* A question is what stands at the end without a line break. */
 static void test_question(void **state) {
         static const char *const questions[] = {
-                "\033[0;1m🔐 Please enter passphrase for disk QEMU (luks): \033[0m(press TAB for "
-                "no echo) ",
+                ("\033[0;1m🔐 Please enter passphrase for disk QEMU (luks): \033[0m(press TAB for "
+                 "no echo) "),
                 "Please unlock disk cryptroot: ",
                 "Enter passphrase for /dev/vda: ",
                 /* The journal comes between. */

@@ -38,10 +38,10 @@ HOUSE = {
     'daemon/job.h': ['"build.h"', '"macro.h"'],
     'daemon/job.c': ['"job.h"', '<systemd/sd-bus.h>'],
     'client/verb.h': ['"report.h"', '"initrdd-failure.h"'],
-    'runtime/generator.h': ['"macro.h"'],
-    'runtime/generator.c': ['"generator.h"'],
+    'runtime/generator/generator.h': ['"macro.h"'],
+    'runtime/generator/generator.c': ['"generator.h"'],
     'tests/unit/fixture.h': [],
-    'tests/unit/test-all.c': ['"fixture.h"', '"build.h"', '<cmocka.h>', '"generator.h"'],
+    'tests/unit/test-all.c': ['"fixture.h"', '"build.h"', '<cmocka.h>', '"generator/generator.h"'],
 }
 
 
@@ -82,9 +82,9 @@ class Layers(unittest.TestCase):
             ('engine/build.c', 'daemon/job.h', 'engine/build', 'daemon'),
             ('daemon/job.c', 'client/verb.h', 'daemon', 'client'),
             ('client/verb.h', 'daemon/job.h', 'client', 'daemon'),
-            ('daemon/job.c', 'runtime/generator.h', 'daemon', 'runtime'),
-            ('runtime/generator.c', 'engine/report.h', 'runtime', 'engine'),
-            ('runtime/generator.c', 'include/initrdd-failure.h', 'runtime', 'include'),
+            ('daemon/job.c', 'runtime/generator/generator.h', 'daemon', 'runtime'),
+            ('runtime/generator/generator.c', 'engine/report.h', 'runtime', 'engine'),
+            ('runtime/generator/generator.c', 'include/initrdd-failure.h', 'runtime', 'include'),
             ('daemon/job.c', 'tests/unit/fixture.h', 'daemon', 'tests'),
         ]:
             spelt = header.removeprefix('engine/')

@@ -32,7 +32,7 @@
 
 #include "fd-util.h"
 #include "lease.h"
-#include "nfs-root.h"
+#include "generator/nfs-root.h"
 #include "string-util.h"
 
 #define PAUSE_MSEC 2000

@@ -29,8 +29,8 @@
 
 #include "attempt.h"
 #include "fd-util.h"
-#include "iscsi.h"
-#include "nbd.h"
+#include "generator/iscsi.h"
+#include "generator/nbd.h"
 #include "string-util.h"
 
 /* Shorter than ROOT_SECONDS of netblock.c. */

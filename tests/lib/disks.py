@@ -137,6 +137,8 @@ def make_btrfs_two(first, second, tree, uuid, label):
         cp -a "$3/." "$1.mnt/"
         umount "$1.mnt"
         rmdir "$1.mnt"
+        # Else the kernel takes the next that is made for more of the same.
+        btrfs device scan --forget "$one" "$two"
     """
     run("unshare", "-m", "sh", "-ec", script, "sh", first, second, tree, uuid, label)
 

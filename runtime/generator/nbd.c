@@ -5,6 +5,8 @@
  *   SPEC = SERVER:PORT|EXPORT[:[FSTYPE][:[ROOTFLAGS][:OPTION,…]]]
  *   nbdroot=SERVER,PORT|EXPORT[,DEVICE]         of initramfs-tools; the root is on it
  *   nbdroot=SERVER:[PORT]/EXPORT, nbddev=DEVICE, root=/dev/nbdN
+ *   nbdroot=dhcp               what DHCP names as the root's path, which attach.c puts in its place
+ *   nbdroot=dhcp,PORT|EXPORT[,DEVICE]           of the server that it names there
  *
  * What consists of digits alone is a port, on which the server's default export is. A server that is
  * an IPv6 address stands in []. Devices are counted from /dev/nbd0 on, in the order of the words,
@@ -251,6 +253,10 @@ static int add_debian(const Generator *g, Nbd *nbd) {
 
         if (!value)
                 return 0;
+        if (streq(value, "dhcp") || startswith(value, "dhcp,")) {
+                nbd->dhcp = true;
+                return 0;
+        }
         if (root && startswith(root, "/dev/nbd"))
                 node = root;
         r = parse_debian(value, &d);
@@ -292,5 +298,5 @@ int nbd_read(const Generator *g, Nbd *ret) {
                 return r;
         *ret = nbd;
         nbd = (Nbd) {};
-        return ret->n_devices > 0;
+        return ret->n_devices > 0 || ret->dhcp;
 }

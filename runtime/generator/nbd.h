@@ -17,6 +17,7 @@ typedef struct Nbd {
         NbdDevice *devices;
         size_t n_devices, allocated;
         bool root; /* root= is devices[0] as it is */
+        bool dhcp; /* DHCP names one more */
         char *type, *flags; /* that root= says of it, or NULL */
 } Nbd;
 

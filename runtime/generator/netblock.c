@@ -103,12 +103,12 @@ static int add_rule(const Generator *g, const Iscsi *iscsi) {
         return generator_write(g, "/run/udev/rules.d", "65-initrdd-iscsi.rules", text);
 }
 
-static int add_iscsi(const Generator *g) {
+static int add_iscsi(const Generator *g, bool dhcp) {
         _cleanup_iscsi_ Iscsi iscsi = {};
         int r;
 
         r = iscsi_read(g, &iscsi);
-        if (r <= 0)
+        if (r < 0 || (r == 0 && !dhcp))
                 return r;
         r = add_unit(g, "iscsi", "Disks of iSCSI Targets",
                      iscsi.firmware ? "modprobe@iscsi_tcp.service modprobe@iscsi_ibft.service"
@@ -121,12 +121,12 @@ static int add_iscsi(const Generator *g) {
         return r < 0 ? r : 1;
 }
 
-static int add_nbd(const Generator *g) {
+static int add_nbd(const Generator *g, bool dhcp) {
         _cleanup_nbd_ Nbd nbd = {};
         int r;
 
         r = nbd_read(g, &nbd);
-        if (r <= 0)
+        if (r < 0 || (r == 0 && !dhcp))
                 return r;
         r = add_unit(g, "nbd", "Network Block Devices", "modprobe@nbd.service", true, nbd.root);
         if (r >= 0 && nbd.root)
@@ -134,16 +134,29 @@ static int add_nbd(const Generator *g) {
         return r < 0 ? r : 1;
 }
 
+/* netroot=dhcp: which of the two it is, is known when DHCP has answered. Without a disk as the root
+ * it is NFS. */
+static bool asks_dhcp(const Generator *g) {
+        STRV_FOREACH(word, g->words)
+                if (streq(*word, "netroot=dhcp"))
+                        return true;
+        return false;
+}
+
 int generate_netblock(const Generator *g) {
         _cleanup_free_ char *node = NULL;
         int iscsi, nbd, r;
+        bool dhcp;
 
-        iscsi = add_iscsi(g);
-        nbd = add_nbd(g);
+        r = device_root_node(g, &node);
+        if (r < 0)
+                return r;
+        dhcp = r > 0 && asks_dhcp(g);
+        iscsi = add_iscsi(g, dhcp);
+        nbd = add_nbd(g, dhcp);
         if (iscsi < 0 || nbd < 0)
                 return iscsi < 0 ? iscsi : nbd;
         if (!iscsi && !nbd)
                 return 0;
-        r = device_root_node(g, &node);
         return r <= 0 ? r : device_set_timeout(g, node, "50-initrdd-netblock.conf", ROOT_SECONDS);
 }

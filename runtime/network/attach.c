@@ -31,6 +31,7 @@
 #include "fd-util.h"
 #include "generator/iscsi.h"
 #include "generator/nbd.h"
+#include "lease.h"
 #include "string-util.h"
 
 /* Shorter than ROOT_SECONDS of netblock.c. */
@@ -423,6 +424,36 @@ static unsigned long long limit(const Generator *g) {
         return LIMIT_SECONDS;
 }
 
+/* Puts what DHCP names as the root's path (option 17) where the command line says so. */
+static int resolve_dhcp(char **words, bool iscsi) {
+        for (char **word = words; word && *word; word++) {
+                const char *debian = startswith(*word, "nbdroot=dhcp");
+                _cleanup_free_ char *path = NULL, *text = NULL;
+                int r;
+
+                if (!streq(*word, "netroot=dhcp") && !(debian && (!*debian || *debian == ',')))
+                        continue;
+                r = lease_get(root, NULL, "ROOT_PATH", &path);
+                if (r < 0)
+                        return r;
+                if (debian)
+                        r = str_printf(&text, "nbdroot=%s%s",
+                                       path ? startswith(path, "nbdroot=") ?: path : "", debian);
+                else if (path && (startswith(path, "iscsi:") || startswith(path, "nbd:")))
+                        r = str_printf(&text, "netroot=%s", path);
+                else if (iscsi)
+                        fprintf(stderr, "DHCP names no disk, the root's path there is \"%s\"\n",
+                                path ?: "");
+                if (r < 0)
+                        return r;
+                if (!text)
+                        continue;
+                free(*word);
+                *word = TAKE_PTR(text);
+        }
+        return 0;
+}
+
 static int attach(const Generator *g, Tasks *tasks) {
         /* Who says how often a login is tried means that, and no more. */
         bool again = !option_get(g, "rd.iscsi.login_retry_max");
@@ -453,6 +484,8 @@ int main(int argc, char *argv[]) {
         attempt_end_on_sigterm();
         r = option_read(&words);
         g.words = words;
+        if (r >= 0)
+                r = resolve_dhcp(words, streq(argv[1], "iscsi"));
         if (r >= 0)
                 r = streq(argv[1], "nbd") ? find_devices(&g, &tasks) : find_targets(&g, &tasks);
         if (r >= 0)

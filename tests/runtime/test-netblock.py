@@ -49,7 +49,7 @@ def netroot(spec):
 
 WRONG = "is not SERVER:PROTOCOL:PORT:LUN:TARGET and was ignored"
 ISCSI = [
-    ("", "", []), ("netroot=dhcp root=UUID=12-34", "", []), ("netroot=iscsix:a", "", []),
+    ("", "", []), ("netroot=iscsix:a", "", []),
     # The form of RFC 4173.
     (netroot("1.2.3.4::::" + IQN), "", [login()]),
     (netroot("1.2.3.4:6:3261:2:" + IQN), "", [login(port="3261")]),
@@ -360,6 +360,37 @@ class Netblock(unittest.TestCase):
             status, told = self.generate("")
             self.assertEqual(status, 0)
             self.assertIn("A line of /etc/initrdd/iscsi was not understood", told)
+
+    def test_dhcp(self):
+        """What DHCP names as the root's path, in place of what the command line doesn't say."""
+        lease = "run/systemd/netif/leases/2"
+        disk = "netroot=dhcp root=UUID=12-34"
+        self.assertEqual(self.generate("netroot=dhcp root=dhcp")[0], 0)
+        self.assertFalse(self.has("n/initrdd-iscsi.service") or self.has("n/initrdd-nbd.service"))
+        self.assertEqual(self.generate(disk), (0, ""))
+        self.assertTrue(self.has("n/initrdd-iscsi.service") and self.has("n/initrdd-nbd.service"))
+        for path, iscsi, device in (
+                ("iscsi:me:pass-1@1.2.3.4::::" + IQN, [login(secrets="-u me -w pass-1")], []),
+                ("nbd:1.2.3.4:x", [], [nbd(export="x")])):
+            self.write(lease, "ADDRESS=1.2.3.5\nROOT_PATH=%s\n" % path)
+            self.assertEqual(self.attach(disk, "iscsi"), (0, "", iscsi))
+            self.assertEqual(self.attach(disk, "nbd"), (0, "", device))
+        for text, path in (("ROOT_PATH=/nfs/root\n", "/nfs/root"), ("ADDRESS=1.2.3.5\n", "")):
+            self.write(lease, text)
+            told = 'DHCP names no disk, the root\'s path there is "%s"\n' % path
+            self.assertEqual(self.attach(disk, "iscsi"), (0, told, []))
+            self.assertEqual(self.attach(disk, "nbd"), (0, "", []))
+        # initramfs-tools
+        self.setUp()
+        for path in ("1.2.3.4,x,nbd2", "nbdroot=1.2.3.4,x,nbd2"):
+            self.write(lease, "ROOT_PATH=%s\n" % path)
+            self.assertEqual(self.generate("nbdroot=dhcp"), (0, ""))
+            self.assertTrue(self.has("n/initrdd-nbd.service"))
+            self.assertEqual(self.attach("nbdroot=dhcp", "nbd"),
+                             (0, "", [nbd(export="x", node="/dev/nbd2")]))
+        self.write(lease, "ROOT_PATH=1.2.3.4\n")
+        self.assertEqual(self.attach("nbdroot=dhcp,2000,nbd1", "nbd")[2],
+                         [nbd(port="2000", node="/dev/nbd1")])
 
     def test_initiator(self):
         """Who we are: the firmware knows, else the host's file, else a name is made up, once."""

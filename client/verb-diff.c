@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "client.h"
+#include "diff-settings.h"
 #include "image-argument.h"
 #include "image-side.h"
 #include "path-util.h"
@@ -31,6 +32,7 @@ typedef struct Sum {
 typedef struct Diff {
         const Side *a, *b;
         json_t *files; /* NULL: for people */
+        json_t *settings; /* what diff_settings() gave */
         Strmap modules; /* name → Sum */
         Sum all, drivers;
 } Diff;
@@ -263,9 +265,38 @@ static int print_modules(const Diff *d) {
         return r < 0 ? EXIT_STATUS_FAILED : table_print(table);
 }
 
+/* In the place of an image that was made in another way comes one that is made so. Of two images
+ * their files count. */
+static bool differs(const Diff *d) {
+        return d->all.added + d->all.removed + d->all.changed > 0 ||
+               (d->b->now && json_array_size(d->settings) > 0);
+}
+
+/* "Setting Compression: zstd, now xz". */
+static void print_settings(const Diff *d) {
+        json_t *one;
+        size_t i;
+
+        json_array_foreach(d->settings, i, one) {
+                const char *what = json_string_value(json_object_get(one, "what"));
+                const char *name = json_string_value(json_object_get(one, "name"));
+                const char *old = json_string_value(json_object_get(one, "old"));
+                const char *new = json_string_value(json_object_get(one, "new"));
+
+                printf("%c%s%s%s: %s -> %s\n", what[0] - 'a' + 'A', what + 1, name ? " " : "",
+                       name ?: "", old ?: "none", new ?: "none");
+        }
+}
+
 static int print_sums(const Diff *d) {
         char size[SIZE_TEXT_MAX + 1];
 
+        print_settings(d);
+        if (json_array_size(d->settings) > 0 && differs(d) &&
+            d->all.added + d->all.removed + d->all.changed == 0) {
+                puts("The files are the same.");
+                return EXIT_STATUS_DONE;
+        }
         if (d->all.added + d->all.removed + d->all.changed == 0) {
                 if (!arg_quiet)
                         puts(d->b->now ? "It is what a build would make now."
@@ -298,9 +329,9 @@ static int give(const Diff *d) {
 
         STRMAP_FOREACH(e, &d->modules)
                 json_object_set_new(modules, e->key, sum_json(e->value));
-        return give_json(json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "old",
+        return give_json(json_pack("{s:o, s:o, s:b, s:O, s:o, s:o, s:o, s:o}", "old",
                                    json_path(d->a->name), "new", json_path(d->b->name), "same",
-                                   (int) (json_array_size(d->files) == 0), "files", d->files,
+                                   (int) !differs(d), "settings", d->settings, "files", d->files,
                                    "modules", modules, "drivers", sum_json(&d->drivers), "totals",
                                    sum_json(&d->all)));
 }
@@ -313,8 +344,10 @@ static int diff(const Side *a, const Side *b) {
 
         if (arg_json != JSON_MODE_OFF)
                 d.files = json_array();
-        r = compare_sides(&d);
-        differ = d.all.added + d.all.removed + d.all.changed > 0;
+        r = diff_settings(a, b, &d.settings);
+        if (r >= 0)
+                r = compare_sides(&d);
+        differ = r >= 0 && differs(&d);
         if (r < 0) {
                 say("Out of memory");
                 json_decref(d.files);
@@ -322,6 +355,7 @@ static int diff(const Side *a, const Side *b) {
         } else
                 status = d.files ? give(&d) : print_sums(&d);
         strmap_done(&d.modules);
+        json_decref(d.settings);
         return status == EXIT_STATUS_DONE && differ ? EXIT_STATUS_FAILED : status;
 }
 

@@ -12,6 +12,7 @@
 #include "client.h"
 #include "fd-util.h"
 #include "image-argument.h"
+#include "image-state.h"
 #include "inspect-bus.h"
 #include "inspection.h"
 #include "path-util.h"
@@ -25,14 +26,45 @@
 
 const char *arg_html;
 
+/* Beside what the image has; `cached` is NULL where nobody knows. */
+typedef struct State {
+        bool *cached;
+        json_t *missing;
+} State;
+
+static void state_done(State *state) {
+        free(state->cached);
+        json_decref(state->missing);
+}
+
+/* Of an image of another tool, nothing is cached. */
+static int state_init(State *ret, const Inspection *i, Image *image) {
+        State state = {};
+
+        if (i->described && image_find_cached(i->described, &state.cached) < 0)
+                return -ENOMEM;
+        state.missing = image_find_missing(image);
+        if (!state.missing) {
+                state_done(&state);
+                return -ENOMEM;
+        }
+        *ret = state;
+        return 0;
+}
+
+static const bool *cached_of(const State *state, const Inspection *i, const InspectedSegment *s) {
+        return state->cached && s->fragment ? &state->cached[s->fragment - i->described->fragments]
+                                            : NULL;
+}
+
 static double ratio_of(const InspectedSegment *s) {
         return s->size > 0 ? (double) s->raw_size / (double) s->size : 0;
 }
 
-static int show_segments(const Inspection *i) {
-        static const char *const columns[] = { "OFFSET", "SIZE",       "UNPACKED",
-                                               "RATIO",  "COMPRESSOR", "LEVEL",
-                                               "SCOPE",  "FRAGMENT",   "MODULES" };
+static int show_segments(const Inspection *i, const State *state) {
+        static const char *const columns[] = { "OFFSET",     "SIZE",   "UNPACKED", "RATIO",
+                                               "COMPRESSOR", "LEVEL",  "SCOPE",    "CACHED",
+                                               "FRAGMENT",   "MODULES" };
         _cleanup_(table_freep) Table *table = NULL;
         int r;
 
@@ -44,6 +76,7 @@ static int show_segments(const Inspection *i) {
         for (size_t k = 0; k < i->n_segments && r >= 0; k++) {
                 const InspectedSegment *s = &i->segments[k];
                 const DescribedFragment *f = s->fragment;
+                const bool *cached = cached_of(state, i, s);
                 char offset[24], size[SIZE_TEXT_MAX], raw[SIZE_TEXT_MAX], ratio[16],
                                 level[16] = "";
                 _cleanup_free_ char *modules = f ? strv_join(f->modules, " ") : NULL;
@@ -55,6 +88,9 @@ static int show_segments(const Inspection *i) {
                 r = table_add(table, (const char *[]) { offset, size_to_text(s->size, size),
                                                         size_to_text(s->raw_size, raw), ratio,
                                                         s->compressor, level, f ? f->scope : "",
+                                                        !cached   ? ""
+                                                        : *cached ? "yes"
+                                                                  : "no",
                                                         f                ? f->name
                                                         : s->description ? "(description)"
                                                                          : "",
@@ -222,9 +258,27 @@ static void show_uki(const Uki *uki) {
                 printf("Cmd line: %s\n", command_line);
 }
 
-static int show(const Inspection *i, const char *path, uint64_t size, const Uki *uki) {
+static void show_missing(const State *state) {
+        json_t *finding;
+        size_t k;
+
+        if (json_array_size(state->missing) > 0)
+                printf("\nWhat would be missing at boot:\n");
+        json_array_foreach(state->missing, k, finding) {
+                const char *path = json_string_value(json_object_get(finding, "path"));
+
+                printf("  [%s] %s%s%s.\n", json_string_value(json_object_get(finding, "step")),
+                       path ?: "", path ? ": " : "",
+                       json_string_value(json_object_get(finding, "message")));
+        }
+}
+
+static int show(const Inspection *i, const State *state, const char *path, uint64_t size,
+                const Uki *uki) {
         _cleanup_free_ char *kernels = strv_join(i->kernels, " "),
-                            *modules = strv_join(i->modules, " ");
+                            *modules = strv_join(i->modules, " "),
+                            *settings = i->described ? strv_join(i->described->settings, ", ")
+                                                     : NULL;
         char packed[SIZE_TEXT_MAX], unpacked[SIZE_TEXT_MAX];
         const Described *d = i->described;
         int status;
@@ -245,8 +299,10 @@ static int show(const Inspection *i, const char *path, uint64_t size, const Uki 
                i->n_drivers, size_to_text(i->bytes, unpacked));
         if (modules && *modules)
                 printf(" Modules: %s\n", modules);
+        if (settings && *settings)
+                printf("Settings: %s\n", settings);
         putchar('\n');
-        status = show_segments(i);
+        status = show_segments(i, state);
         if (status == EXIT_STATUS_DONE && d && i->by_module.n > 0) {
                 putchar('\n');
                 status = show_modules(i);
@@ -261,6 +317,8 @@ static int show(const Inspection *i, const char *path, uint64_t size, const Uki 
                 status = show_files(i, true);
         if (status == EXIT_STATUS_DONE)
                 show_secrets(i);
+        if (status == EXIT_STATUS_DONE)
+                show_missing(state);
         return status;
 }
 
@@ -276,7 +334,7 @@ static json_t *strings_json(char *const *l) {
         return array;
 }
 
-static json_t *segment_json(const InspectedSegment *s) {
+static json_t *segment_json(const InspectedSegment *s, const bool *cached) {
         json_t *object = json_pack("{s:I, s:I, s:I, s:s, s:b}", "offset", (json_int_t) s->offset,
                                    "size", (json_int_t) s->size, "unpacked-size",
                                    (json_int_t) s->raw_size, "compressor", s->compressor,
@@ -286,6 +344,8 @@ static json_t *segment_json(const InspectedSegment *s) {
                 set_string(object, "fragment", s->fragment->name);
                 set_string(object, "scope", s->fragment->scope);
                 set_string(object, "content", s->fragment->content);
+                json_object_set_new(object, "cached",
+                                    cached ? json_boolean(*cached) : json_null());
                 json_object_set_new(object, "level", json_integer(s->fragment->level));
                 json_object_set_new(object, "modules", strings_json(s->fragment->modules));
         }
@@ -361,8 +421,23 @@ static json_t *uki_json(const Uki *uki) {
         return object;
 }
 
-static json_t *inspection_json(const Inspection *i, const char *path, uint64_t size,
-                               const Uki *uki) {
+static json_t *settings_json(char *const *settings) {
+        json_t *array = json_array();
+
+        STRV_FOREACH(setting, settings) {
+                const char *value = strchr(*setting, '=');
+                _cleanup_free_ char *name = bytes_to_string(*setting, (size_t) (value - *setting));
+
+                if (name)
+                        json_array_append_new(array,
+                                              json_pack("{s:o, s:o}", "name", json_path(name),
+                                                        "value", json_path(value + 1)));
+        }
+        return array;
+}
+
+static json_t *inspection_json(const Inspection *i, const State *state, const char *path,
+                               uint64_t size, const Uki *uki) {
         json_t *object = json_object(), *segments = json_array(), *modules = json_array();
         const Described *d = i->described;
 
@@ -381,12 +456,16 @@ static json_t *inspection_json(const Inspection *i, const char *path, uint64_t s
         }
         set_string(object, "profile", d ? d->profile : NULL);
         set_string(object, "mode", d ? d->mode : NULL);
+        if (d)
+                json_object_set_new(object, "settings", settings_json(d->settings));
         for (size_t k = 0; d && k < d->n_modules; k++)
                 json_array_append_new(modules, module_json(i, &d->modules[k]));
         STRV_FOREACH(name, d ? NULL : i->modules)
                 json_array_append_new(modules, json_pack("{s:o}", "name", json_path(*name)));
         for (size_t k = 0; k < i->n_segments; k++)
-                json_array_append_new(segments, segment_json(&i->segments[k]));
+                json_array_append_new(segments,
+                                      segment_json(&i->segments[k],
+                                                   cached_of(state, i, &i->segments[k])));
         set_string(object, "init", i->init);
         json_object_set_new(object, "kernels", strings_json(i->kernels));
         json_object_set_new(object, "modules", modules);
@@ -399,14 +478,16 @@ static json_t *inspection_json(const Inspection *i, const char *path, uint64_t s
         json_object_set_new(object, "largest-files", files_json(i, false, FILES_MAX));
         json_object_set_new(object, "largest-drivers", files_json(i, true, FILES_MAX));
         json_object_set_new(object, "secrets", secrets_json(i));
+        json_object_set(object, "missing", state->missing);
         return object;
 }
 
 /* One page with everything in it: a template of ours, and what the image has as JSON. */
-static int write_html(const Inspection *i, const char *path, const Image *image) {
+static int write_html(const Inspection *i, const State *state, const char *path,
+                      const Image *image) {
         _cleanup_free_ char *directory = NULL, *template_path = NULL, *template = NULL,
                             *json = NULL;
-        json_t *data = inspection_json(i, path, image_size(image), image_uki(image));
+        json_t *data = inspection_json(i, state, path, image_size(image), image_uki(image));
         const char *mark;
         size_t size;
         FILE *f;
@@ -453,6 +534,7 @@ int verb_inspect(int argc, char *argv[]) {
         _cleanup_(inspection_freep) Inspection *i = NULL;
         _cleanup_(image_freep) Image *image = NULL;
         _cleanup_free_ char *path = NULL;
+        State state = {};
         int r, status;
 
         /* What the service has is quicker, and open to all; what it doesn't have, the file has. */
@@ -466,16 +548,20 @@ int verb_inspect(int argc, char *argv[]) {
         if (r != 0)
                 return r;
         r = inspection_new(&i, image);
+        if (r >= 0)
+                r = state_init(&state, i, image);
         if (r < 0) {
                 say("%s: The image can't be inspected: %s", path, strerror(-r));
                 return EXIT_STATUS_FAILED;
         }
         if (arg_html)
-                status = write_html(i, path, image);
+                status = write_html(i, &state, path, image);
         else
-                status = arg_json != JSON_MODE_OFF
-                                         ? give_json(inspection_json(i, path, image_size(image),
-                                                                     image_uki(image)))
-                                         : show(i, path, image_size(image), image_uki(image));
+                status = arg_json != JSON_MODE_OFF ? give_json(inspection_json(i, &state, path,
+                                                                               image_size(image),
+                                                                               image_uki(image)))
+                                                   : show(i, &state, path, image_size(image),
+                                                          image_uki(image));
+        state_done(&state);
         return i->fault.what ? say_fault(path, &i->fault) : status;
 }

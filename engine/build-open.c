@@ -142,6 +142,8 @@ static int open_facts(Build *b) {
                 return r == -ENOMEM ? report_oom(b->report) : r;
         if (b->facts->generic) {
                 b->profile->mode = MODE_GENERIC;
+                if (!b->profile->microcode_set)
+                        b->profile->microcode = MICROCODE_ALL;
                 json = strv_join(b->facts->tags, " ");
                 if (!json)
                         return report_oom(b->report);

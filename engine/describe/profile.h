@@ -146,6 +146,10 @@ int profile_settle(Profile *profile, Report *report);
 /* Whether Kernels= has that version. */
 bool profile_has_kernel(const Profile *profile, const char *version);
 
+/* The value that a key has in the end, as a file would say it; "" when there is none, and of keys that
+ * don't change what an image has or are told elsewhere. The caller frees. */
+int profile_key_describe(const Profile *profile, ProfileKey key, char **ret);
+
 /* Where the image goes: `output` with %v and %p filled in, %% for a percent sign. The caller
  * frees. -EINVAL for another specifier. */
 int profile_output_path(const Profile *profile, const char *kernel_version, char **ret);

@@ -120,6 +120,7 @@ Described *described_free(Described *d) {
         free(d->kernel);
         free(d->profile);
         free(d->mode);
+        strv_free(d->settings);
         free(d->manifest);
         free(d);
         return NULL;
@@ -205,6 +206,24 @@ static int parse_lists(const json_t *object, Described *d) {
         return 0;
 }
 
+static int parse_settings(json_t *settings, Described *d) {
+        const char *key;
+        json_t *value;
+
+        json_object_foreach(settings, key, value) {
+                char *setting;
+
+                if (!json_is_string(value))
+                        return -EBADMSG;
+                if (str_printf(&setting, "%s=%s", key, json_string_value(value)) < 0 ||
+                    strv_consume(&d->settings, setting) < 0)
+                        return -ENOMEM;
+        }
+        if (d->settings)
+                strv_sort(d->settings);
+        return 0;
+}
+
 static int parse(const char *text, size_t size, Described *d) {
         json_t *object = json_loadb(text, size, JSON_REJECT_DUPLICATES, NULL);
         uint64_t format;
@@ -223,6 +242,8 @@ static int parse(const char *text, size_t size, Described *d) {
                 r = get_string(object, "profile", &d->profile);
         if (r >= 0)
                 r = get_string(object, "mode", &d->mode);
+        if (r >= 0)
+                r = parse_settings(json_object_get(object, "settings"), d);
         if (r >= 0)
                 r = parse_lists(object, d);
         json_decref(object);

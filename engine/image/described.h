@@ -21,6 +21,7 @@ typedef struct Described {
         uint64_t raw_size;
         Decoder decoder;
         char *tool, *version, *kernel, *profile, *mode;
+        char **settings; /* "KEY=VALUE", sorted; none in what older versions made */
         DescribedModule *modules;
         size_t n_modules;
         DescribedFragment *fragments;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "image/description.h"
+#include "json-text.h"
 #include "pack/cpio.h"
 #include "pack/pack.h"
 #include "string-util.h"
@@ -42,19 +43,36 @@ static int module_json(const PlanItem *item, json_t *array) {
                                : 0;
 }
 
+/* Those that say anything. */
+static int settings_json(const Profile *profile, json_t *object) {
+        for (ProfileKey key = 0; key < _PROFILE_KEY_MAX; key++) {
+                _cleanup_free_ char *value = NULL;
+                int r;
+
+                r = profile_key_describe(profile, key, &value);
+                if (r < 0)
+                        return r;
+                if (*value &&
+                    json_object_set_new(object, profile_key_to_string(key), json_text(value)) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
 static int image_json(const Fragments *fragments, const Plan *plan, const Profile *profile,
                       const Kernel *kernel, char **ret) {
-        json_t *modules = json_array(), *array = json_array(), *image;
-        int r = 0;
+        json_t *modules = json_array(), *array = json_array(), *settings = json_object(), *image;
+        int r;
 
+        r = settings_json(profile, settings);
         for (size_t i = 0; i < plan->n_items && r >= 0; i++)
                 r = module_json(&plan->items[i], modules);
         for (size_t i = 0; i < fragments->n; i++)
                 json_array_append_new(array, fragment_json(fragments->fragments[i]));
-        image = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "format", FORMAT, "tool",
-                          "initrdd", "version", PROJECT_VERSION, "kernel", kernel->version,
+        image = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "format", FORMAT,
+                          "tool", "initrdd", "version", PROJECT_VERSION, "kernel", kernel->version,
                           "profile", profile->name, "mode", mode_to_string(profile->mode),
-                          "modules", modules, "fragments", array);
+                          "settings", settings, "modules", modules, "fragments", array);
         *ret = image ? json_dumps(image, JSON_INDENT(1)) : NULL;
         json_decref(image);
         return r < 0 ? r : *ret ? 0 : -ENOMEM;

@@ -5,7 +5,8 @@
  * What an image says of itself: the last segment, with two files.
  *
  * /.initrdd/image.json   an object: "format" 1; "tool", "version"; "kernel", "profile", "mode";
- *                        "modules": [{"name", "reason"}]; "fragments", in the order of the image:
+ *                        "settings": an object of keys of the profile with the values that they had
+ *                        in the end, as text, where that is not empty; "modules": [{"name", "reason"}]; "fragments", in the order of the image:
  *                        [{"name", "scope", "modules", "size", "raw-size", "compression", "level",
  *                        "content"}]. The first begins at 0, each next one behind the last;
  *                        this segment follows them.

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "client.h"
+#include "image-argument.h"
+#include "image-state.h"
+#include "image/verify-file.h"
+#include "pack/store.h"
+
+static bool is_cached(Store *store, const DescribedFragment *f) {
+        Compression compression = compression_from_string(f->compression);
+        StoredFragment found;
+        XXH128_hash_t content;
+
+        /* One that was repacked is nobody's content. */
+        return compression >= 0 && hash_from_string(f->content, &content) >= 0 &&
+               store_find(store, content, compression, f->level, &found);
+}
+
+int image_find_cached(const Described *d, bool **ret) {
+        _cleanup_(store_freep) Store *store = NULL;
+        _cleanup_free_ char *path = NULL;
+        Report report = {};
+        bool *cached;
+        int r;
+
+        r = arg_store ? 0 : default_store(&path);
+        if (r >= 0)
+                r = store_open(&store, &report, arg_store ?: path, STORE_LOOK);
+        report_done(&report);
+        if (r < 0) {
+                *ret = NULL;
+                return r == -ENOMEM ? r : 0;
+        }
+        cached = calloc(d->n_fragments + 1, sizeof(bool));
+        if (!cached)
+                return -ENOMEM;
+        for (size_t i = 0; i < d->n_fragments; i++)
+                cached[i] = is_cached(store, &d->fragments[i]);
+        *ret = cached;
+        return 0;
+}
+
+static int on_finding(void *userdata, const Finding *f) {
+        json_t *object = json_pack("{s:s, s:o, s:o}", "step", boot_step_to_string(f->step), "path",
+                                   f->path ? json_path(f->path) : json_null(), "message",
+                                   json_path(f->message));
+
+        return json_array_append_new(userdata, object) < 0 ? -ENOMEM : 0;
+}
+
+json_t *image_find_missing(Image *image) {
+        json_t *array = json_array();
+
+        if (array && verify_file(image, NULL, on_finding, array) < 0) {
+                json_decref(array);
+                return NULL;
+        }
+        return array;
+}

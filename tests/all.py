@@ -44,7 +44,7 @@ ALONE = {"bus/load"}
 PRINTING = threading.Lock()
 # All of what can be installed is, for the tests to look at.
 INSTALLED = "-Dkernel-hooks=debian,kernel-install,pacman"
-BOOT_TIMEOUT = 1800
+BOOT_TIMEOUT = 3000
 MESON_RESULTS = {"OK": "pass", "EXPECTEDFAIL": "pass", "SKIP": "skip"}
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",

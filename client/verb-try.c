@@ -17,12 +17,12 @@
 #include "image-tree.h"
 #include "path-util.h"
 #include "string-util.h"
-#include "try-disk.h"
-#include "try-kernel.h"
-#include "try-layer.h"
-#include "try-machine.h"
-#include "try-root-image.h"
-#include "try-tool.h"
+#include "try/try-disk.h"
+#include "try/try-kernel.h"
+#include "try/try-layer.h"
+#include "try/try-machine.h"
+#include "try/try-root-image.h"
+#include "try/try-tool.h"
 
 #define MIB UINT64_C(1048576)
 #define MEMORY_MIN 1024U

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "string-util.h"
-#include "try-console.h"
+#include "try/try-console.h"
 
 #define MARKER "INITRDD-TRY 0000"
 #define KERNEL "[    0.000000] Linux version 6.1.0-56-amd64 (gcc-12) #1 SMP\r\n"

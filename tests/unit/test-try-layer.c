@@ -13,7 +13,7 @@
 
 #include "fd-util.h"
 #include "string-util.h"
-#include "try-layer.h"
+#include "try/try-layer.h"
 
 #define UUID "0f0e0d0c-0b0a-4908-8706-050403020100"
 #define SIZE 3145728U

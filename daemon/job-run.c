@@ -226,12 +226,14 @@ static void handle_digest(Job *job, json_t *report) {
         job->manager->state_dirty = true;
 }
 
+/* "[init] /init: There is none…", as `initrdctl verify` prints it. */
 static void handle_finding(Job *job, json_t *report) {
-        const char *message = json_string_value(json_object_get(report, "message"));
+        const char *step = json_string_value(json_object_get(report, "step"));
+        _cleanup_free_ char *told = describe_error(report), *message = NULL;
         const char *severity = json_string_value(json_object_get(report, "severity")) ?: "";
         bool error = streq(severity, "error");
 
-        if (!message)
+        if (!told || str_printf(&message, "[%s] %s", step ?: "boot", told) < 0)
                 return;
         if (error && !job->finding)
                 job->finding = strdup(message);

@@ -34,8 +34,9 @@ static int open_image(const json_t *request, Report *report, const char **ret_pa
 }
 
 static int on_finding(void *userdata, const Finding *f) {
-        json_t *finding = json_pack("{s:s, s:s, s:o}", "type", JOB_REPORT_FINDING, "severity",
-                                    "error", "message", json_text(f->message));
+        json_t *finding = json_pack("{s:s, s:s, s:s, s:o}", "type", JOB_REPORT_FINDING, "severity",
+                                    "error", "step", boot_step_to_string(f->step), "message",
+                                    json_text(f->message));
         size_t *n = userdata;
 
         if (f->path)

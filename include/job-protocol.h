@@ -77,8 +77,9 @@
  *               with its value or default: "automatic" BOOL, "pack-ahead" BOOL, "settle-usec",
  *               "job-timeout-usec", "idle-recompress-usec" (0: never)
  * of "verify":
- *   {"type": "finding", "severity": "error", "path": …, "message": …}   path, of a file in the
- *               image, may be absent
+ *   {"type": "finding", "severity": "error", "step": …, "path": …, "message": …}   step of the
+ *               boot that fails, as initrdctl(1) has them; path, of a file in the image, may be
+ *               absent
  * of "contents":
  *   {"type": "entry", "entry": OBJECT}    as `initrdctl files --json` has them
  *

@@ -17,11 +17,11 @@ _TAGS = ["fs:nfs", "net"]
 
 
 def nfs(versions="4", dhcp=(), late=0, never=False, cards=1, vlan=None, copied=False):
-    """Servers for DHCP and, `late` seconds after the start or `never`, for the case's directory.
-    `copied`: the boot may write there."""
+    """Servers for DHCP and, `late` seconds after the console says that it is waited for or
+    `never`, for the case's directory. `copied`: the boot may write there."""
 
     @contextlib.contextmanager
-    def around(case, work):
+    def enter(case, work):
         tree = os.path.join(disks.fixture(case.root.disks, case.root.system), "root")
         if copied:
             tree = os.path.join(work, case.name + ".root")
@@ -31,16 +31,18 @@ def nfs(versions="4", dhcp=(), late=0, never=False, cards=1, vlan=None, copied=F
             with servers.Network(work, case.name, vlan) as network:
                 if dhcp is not None:
                     network.dhcp(*dhcp)
-                if late:
-                    network.later(late, lambda: network.nfs(tree, versions))
-                elif not never:
+                if not late and not never:
                     network.nfs(tree, versions)
-                yield network.around(cards)
+                around = network.around(cards)
+                if late:
+                    around.events.append((r"The root .* is waited for", lambda: network.later(
+                        late, lambda: network.nfs(tree, versions))))
+                yield around
         finally:
             if copied:
                 cache.remove(tree)
 
-    return around
+    return enter
 
 
 def _shows(version, server=servers.SERVER, marker="export"):
@@ -68,10 +70,9 @@ _MACS = " ".join("ifname=lan%d:%s" % (n, mac) for n, mac in enumerate(servers.MA
 _NO_READ_PLUS = ROOTS["nfs4"].command_line.replace(_AT, _AT + ":vers=4.1")
 
 CASES = (
-    # Of the kernel's own documentation: nfsroot=, and an address without an interface. For version 3
-    # mount.nfs looks up what number a protocol has, which no package of a minimal system knows.
+    # Of the kernel's own documentation: nfsroot=, and an address without an interface. Version 3
+    # needs the numbers of protocols, which a minimal system has no table of.
     [generic("nfs3-static", "nfs4", around=nfs("3", dhcp=None), expect=_shows("3"),
-             image={"files": {"etc/protocols": b"tcp 6 TCP\nudp 17 UDP\n"}},
              command_line="root=/dev/nfs nfsroot=%s,rsize=65536 ip=%s::%s:%s:::off"
                           % (_AT, servers.STATIC, servers.SERVER, servers.NETMASK)),
      # The server, the path and an option from DHCP, of the interface that the boot loader names.
@@ -94,7 +95,7 @@ CASES = (
           expect=ROOTS["debian12-nfs"].expect + (r"reboot: Power down",),
           failures=FAILURES + (r"nfs: server .* not responding",)),
      # The server starts after its clients.
-     host("nfs-server-late", "nfs4", around=nfs(late=45),
+     host("nfs-server-late", "nfs4", around=nfs(late=30),
           expect=(r"The root %s is waited for: .*[Cc]onnection refused" % _AT,) + _shows("4")),
      # And never: an end that says why.
      host("nfs-server-never", "nfs4", around=nfs(never=True), failures=(r"Kernel panic",),

@@ -66,6 +66,9 @@ class Runner:
         self.locks = {}
         self.recordings = {}
 
+    def port(self, case):
+        return os.path.join(self.work, case.name + ".facts")
+
     def boot(self, case, image, kernel, tools=(), around=None):
         said = case.command_line() if callable(case.command_line) else case.command_line
         command_line = " ".join(filter(None, (COMMAND_LINE, said)))
@@ -93,7 +96,7 @@ class Runner:
         return qemu.Boot(disks=[path] + list(tools), firmware=True, memory=2048)
 
     def start(self, case, expect, tools=()):
-        """Builds and boots; what the console said. `expect` is seen, or the case has failed."""
+        """Builds and boots. `expect` is seen, or the case has failed."""
         image, kernel, seconds = self.builder.image(case.image)
         if case.check:
             case.check(image)
@@ -103,10 +106,12 @@ class Runner:
         self.check_modules(case, image)
         with case.around(case, self.work) if case.around else contextlib.nullcontext() as around:
             boot = self.boot(case, image, kernel, tools, around)
+            if tools:
+                boot.devices = list(boot.devices) + recording.port(self.port(case))
             if case.again:
                 boot.disks, boot.snapshot = self.copies(case, boot.disks), False
             try:
-                return self.run_boots(case, image, boot, expect, drivers, seconds)
+                self.run_boots(case, image, boot, expect, drivers, seconds)
             finally:
                 if boot.firmware or case.again:
                     self.drop(boot.disks)
@@ -146,7 +151,6 @@ class Runner:
             after = qemu.run(boot, log, patterns, case.failures, answers, case.timeout)
             assert after.error is None, "boot %d: %s\n%s\nlog: %s" % (
                 n + 2, after.error, after.tail(), log)
-        return [text for _, text in result.lines]
 
     def check_modules(self, case, image):
         """A host image has what its root needs, and nothing of what other roots do."""
@@ -171,8 +175,8 @@ class Runner:
             if name not in self.recordings:
                 try:
                     case = matrix.RECORDINGS[name]
-                    lines = self.start(case, case.expect + (recording.END,), [self.tools])
-                    facts = recording.facts(lines)
+                    self.start(case, case.expect + (recording.END,), [self.tools])
+                    facts = recording.facts(self.port(case))
                     missing = set(case.root.tags) - set(facts["tags"])
                     assert not missing, "the facts lack %s: %s" % (sorted(missing), facts["tags"])
                     self.recordings[name] = facts

@@ -35,7 +35,12 @@ def make_tools(initrdctl, work, path):
     shutil.rmtree(tools)
 
 
-def facts(lines):
-    """The facts in the console's lines."""
-    begin, end = lines.index("FACTS-BEGIN"), lines.index("FACTS-END 0")
-    return json.loads("\n".join(lines[begin + 1:end]))
+def port(path):
+    """Options for the port; what is written to it is in the file."""
+    return ["-serial", "file:" + path]
+
+
+def facts(path):
+    """The facts that came by the port."""
+    with open(path, encoding="utf-8") as stream:
+        return json.load(stream)

@@ -7,10 +7,10 @@ In this order, each stage going on when the one before failed, as far as it can:
     build/gcc, build/sanitize, build/clang   three builds; warnings are errors in all of them
     unit, fuzz, lint, …    the tests that meson knows, of the gcc build
     unit-sanitize, …       unit and fuzz again with AddressSanitizer and UBSan
-    engine                 programs tests/engine/test-*: image builds, the client without a bus; two at
-                           a time, as those of bus
+    engine                 programs tests/engine/test-*: image builds, the client without a bus
     bus                    programs tests/bus/test-*: the service on a bus of its own
-    system                 programs tests/system/test-*: the service as it is installed
+    system                 programs tests/system/test-*: the service as it is installed; of these
+                           three suites, two programs run at a time
     boot                   tests/boot: images started in QEMU
 
 Results come from meson's own log and from the results file that the other suites append to
@@ -38,8 +38,9 @@ import report
 
 # Of one program, by its suite.
 TIMEOUTS = {"engine": 900, "bus": 1200, "system": 1800}
-# Which of them run with no other beside.
+# Which of them run with no other beside, and which are begun first.
 ALONE = {"bus/load"}
+LONGEST = {"system/upgrade-boot", "system/kernel-package"}
 # One program's results stand together.
 PRINTING = threading.Lock()
 # All of what can be installed is, for the tests to look at.
@@ -208,15 +209,16 @@ def programs(run, suite):
     return found
 
 
-def program_tests(run, suite):
-    """Two programs at a time, but for those that measure or have the whole machine for a subject."""
-    found = programs(run, suite)
-    alone = [each for each in found if suite == "system" or "%s/%s" % (suite, each[0]) in ALONE]
+def program_tests(run):
+    """Two programs at a time, the longest first, but for those that measure."""
+    found = [(suite,) + each for suite in TIMEOUTS for each in programs(run, suite)]
+    found.sort(key=lambda each: "%s/%s" % each[:2] not in LONGEST)
+    alone = [each for each in found if "%s/%s" % each[:2] in ALONE]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda each: program_test(run, suite, *each),
+        list(pool.map(lambda each: program_test(run, *each),
                       [each for each in found if each not in alone]))
     for each in alone:
-        program_test(run, suite, *each)
+        program_test(run, *each)
 
 
 def boots(run):
@@ -284,12 +286,12 @@ def main():
         if again and build(run, "sanitize", ["-Db_sanitize=address,undefined"]):
             for suite in again:
                 meson_test(run, "sanitize", suite, suites[suite], "-sanitize", SANITIZERS)
-        # With libFuzzer, so that its targets are compiled as they are fuzzed.
+        # With libFuzzer, so that its targets are compiled as they are fuzzed. It is for the warnings,
+        # and nothing of it runs.
         if report.wanted("build/clang"):
-            build(run, "clang", ["-Dfuzz=true", "-Db_sanitize=address,undefined"],
-                  {"CC": "clang"})
-        for suite in TIMEOUTS:
-            program_tests(run, suite)
+            build(run, "clang", ["-Dfuzz=true", "-Db_sanitize=address,undefined",
+                                 "-Doptimization=0"], {"CC": "clang"})
+        program_tests(run)
         boots(run)
     return summary(run)
 

@@ -4,28 +4,24 @@
  * Reading the drivers is most of what a cold build has to do before it packs: a generic image has
  * a hundred megabytes of them, and where they ship compressed it takes seconds of CPU time. So it
  * is done in two passes: first it is found out which files are wanted, which reads none of them;
- * then all are read by a few threads, each of which takes the next file from one counter. A thread
- * touches nothing but its file, and opens it through the one call of the Source that any thread may
- * make. What depends on the order, the manifest and the trace, is made afterwards by the caller.
+ * then all are read by a few threads. A thread touches nothing but its file, and opens it through
+ * the one call of the Source that any thread may make. What depends on the order, the manifest and
+ * the trace, is made afterwards by the caller.
  *
  * A buffer is read into and not mapped: for files of this size that is faster, and a file that is
  * cut short meanwhile can't end us with SIGBUS.
  */
 
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-
 #include "collect/elf.h"
 #include "collect/kernel-file.h"
 #include "decompress.h"
 #include "fd-util.h"
+#include "parallel.h"
 #include "path-util.h"
 #include "source/trace.h"
 #include "string-util.h"
 
 #define FILE_SIZE_MAX ((size_t) 1024 * 1024 * 1024) /* a driver with debug information is large */
-#define THREADS_MAX 8U
 #define FILES_PER_THREAD 8U /* fewer are not worth a thread */
 
 void kernel_file_free(void *p) {
@@ -148,43 +144,22 @@ void kernel_file_read(KernelFile *file, Source *source) {
         file->read = true;
 }
 
-typedef struct Work {
+typedef struct Pending {
         KernelFile **files;
-        size_t n;
-        atomic_size_t next;
         Source *source;
-} Work;
+} Pending;
 
-static void *work(void *p) {
-        Work *w = p;
+static void read_pending(void *userdata, size_t i) {
+        const Pending *p = userdata;
 
-        for (size_t i; (i = atomic_fetch_add(&w->next, 1)) < w->n;)
-                kernel_file_read(w->files[i], w->source);
-        return NULL;
-}
-
-static unsigned wanted_threads(size_t n_files) {
-        unsigned n = THREADS_MAX;
-        cpu_set_t cpus;
-
-        if (sched_getaffinity(0, sizeof(cpus), &cpus) >= 0)
-                n = MIN_OF(n, (unsigned) CPU_COUNT(&cpus));
-        return (unsigned) MIN_OF((size_t) n, n_files / FILES_PER_THREAD + 1);
+        kernel_file_read(p->files[i], p->source);
 }
 
 int kernel_files_read(KernelFiles *files, Source *source) {
-        Work w = { .files = files->pending, .n = files->n_pending, .source = source };
-        unsigned n_threads = wanted_threads(files->n_pending), n = 0;
-        pthread_t threads[THREADS_MAX];
+        Pending p = { .files = files->pending, .source = source };
         int r = 0;
 
-        /* This thread works too; if there can't be others it does everything. */
-        while (n + 1 < n_threads && pthread_create(&threads[n], NULL, work, &w) == 0)
-                n++;
-        work(&w);
-        while (n > 0)
-                pthread_join(threads[--n], NULL);
-
+        parallel_each(files->n_pending, FILES_PER_THREAD, read_pending, &p);
         for (size_t i = 0; i < files->n_pending; i++)
                 if (files->pending[i]->error == -ENOMEM)
                         r = -ENOMEM;

@@ -50,6 +50,9 @@ int source_lstat(const Source *source, const char *canonical, struct stat *ret);
  * no link is), each asked for once if the Source remembers. */
 int source_see(Source *source, const char *canonical, struct stat *ret);
 int source_see_link(Source *source, const char *canonical, const char **ret);
+/* Looks at many canonical paths at once, by several threads, so that a Source that remembers can
+ * answer source_see() without a look. 0 or -ENOMEM. */
+int source_see_all(Source *source, const char *const *paths, size_t n);
 
 /* source_list() of a canonical path, untraced; the stat is from before the names were read. */
 int source_list_canonical(const Source *source, const char *canonical, const char *pattern,

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "parallel.h"
 #include "path-util.h"
 #include "source/source-internal.h"
 #include "source/trace.h"
@@ -26,6 +27,7 @@
 #include "strmap.h"
 
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
+#define LOOKS_PER_THREAD 256U /* fewer are not worth a thread */
 
 Source *source_free(Source *source) {
         if (!source)
@@ -135,6 +137,22 @@ int source_lstat(const Source *source, const char *canonical, struct stat *ret) 
         return -errno;
 }
 
+/* What was found at a path stays with the Source. */
+static int remember(Source *source, const char *canonical, int error, const struct stat *st) {
+        Seen *seen = malloc(sizeof(Seen));
+        int r;
+
+        if (!seen)
+                return -ENOMEM;
+        *seen = (Seen) { .error = error };
+        if (error >= 0)
+                seen->st = *st;
+        r = strmap_put(&source->seen, canonical, seen);
+        if (r < 0)
+                free(seen);
+        return r == -EEXIST ? 0 : r;
+}
+
 int source_see(Source *source, const char *canonical, struct stat *ret) {
         Seen *seen = source->remembers ? strmap_get(&source->seen, canonical) : NULL;
         int r;
@@ -144,18 +162,36 @@ int source_see(Source *source, const char *canonical, struct stat *ret) {
                 return seen->error;
         }
         r = source_lstat(source, canonical, ret);
-        if (!source->remembers)
-                return r;
-        seen = malloc(sizeof(Seen));
-        if (!seen)
+        if (source->remembers && remember(source, canonical, r, ret) < 0)
                 return -ENOMEM;
-        *seen = (Seen) { .error = r };
-        if (r >= 0)
-                seen->st = *ret;
-        if (strmap_put(&source->seen, canonical, seen) < 0) {
-                free(seen);
+        return r;
+}
+
+typedef struct Look {
+        const Source *source;
+        const char *const *paths;
+        Seen *found;
+} Look;
+
+static void look_at(void *userdata, size_t i) {
+        const Look *look = userdata;
+
+        look->found[i].error = source_lstat(look->source, look->paths[i], &look->found[i].st);
+}
+
+int source_see_all(Source *source, const char *const *paths, size_t n) {
+        _cleanup_free_ Seen *found = NULL;
+        int r = 0;
+
+        if (!source->remembers || n < 2 * LOOKS_PER_THREAD)
+                return 0;
+        found = malloc(n * sizeof(Seen));
+        if (!found)
                 return -ENOMEM;
-        }
+        parallel_each(n, LOOKS_PER_THREAD, look_at,
+                      &(Look) { .source = source, .paths = paths, .found = found });
+        for (size_t i = 0; i < n && r >= 0; i++)
+                r = remember(source, paths[i], found[i].error, &found[i].st);
         return r;
 }
 

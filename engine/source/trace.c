@@ -474,9 +474,24 @@ static int check_entry(Check *c, TraceEntry *e) {
         }
 }
 
+/* All that the check will ask for, but links, which are few. */
+static int see_all(const Trace *trace, Source *source) {
+        _cleanup_free_ const char **paths = malloc((trace->n + 1) * sizeof(char *));
+        size_t n = 0;
+
+        if (!paths)
+                return -ENOMEM;
+        for (size_t i = 0; i < trace->n; i++)
+                if (trace->entries[i].kind != TRACE_LINK)
+                        paths[n++] = entry_path(trace, &trace->entries[i]);
+        return source_see_all(source, paths, n);
+}
+
 int trace_check(Trace *trace, Source *source, char **ret_path, bool *ret_refreshed) {
         Check c = { .trace = trace, .source = source };
 
+        if (see_all(trace, source) < 0)
+                return -ENOMEM;
         for (size_t i = 0; i < trace->n; i++) {
                 TraceEntry *e = &trace->entries[i];
                 int r;

@@ -12,10 +12,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,6 +147,17 @@ static bool in_initrd(void) {
         return b >= 0 ? b > 0 : access("/etc/initrd-release", F_OK) >= 0;
 }
 
+/* Since version 253 systemd shows its generators everything but /run read-only, so that none of them changes
+ * the system. But LVM, multipath, udev and others are configured in /etc, and this is the image's,
+ * which is gone with it. So it is as it was, for this process alone. */
+static void open_etc(const Generator *g) {
+        if (*g->root || access("/etc/initrd-release", F_OK) < 0 || access("/etc", W_OK) >= 0 ||
+            errno != EROFS)
+                return;
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL) < 0)
+                generator_warn(g, "/etc stays read-only: %s", strerror(errno));
+}
+
 int main(int argc, char *argv[]) {
         static int (*const nouns[])(const Generator *) = {
                 generate_lvm,     generate_md,       generate_multipath, generate_dmraid,
@@ -166,6 +179,7 @@ int main(int argc, char *argv[]) {
         if (!in_initrd())
                 return EXIT_SUCCESS;
         umask(0022);
+        open_etc(&g);
         r = option_read(&words);
         if (r < 0) {
                 generator_warn(&g, "The kernel command line can't be read: %s", strerror(-r));

@@ -35,6 +35,8 @@ FAILURES = (
     r"Cannot open access to console, the root account is locked",
     r"Reached target .*[Ee]mergency",
     r"systemd\[1\]: Freezing execution",
+    # What was asked for on the kernel command line was not done.
+    r"initrdd-generator\[\d+\]: .* (can't be (written|made|removed)|stays read-only):",
 )
 # Where it has fast strings, the kernel clears and copies pages byte by byte, and each of these is emulated:
 # a fifth of a boot's time.

@@ -56,7 +56,7 @@ static int write_filter(const Generator *g, char **names) {
                                   "ENV{INITRDD_DMRAID_SET}=\"\"\n",
                                   joined) < 0)
                 return -ENOMEM;
-        return generator_write(g, "/run/udev/rules.d", "67-initrdd-dmraid.rules", text);
+        return generator_write(g, RULES_DIRECTORY, "67-initrdd-dmraid.rules", text);
 }
 
 int generate_dmraid(const Generator *g) {
@@ -67,6 +67,6 @@ int generate_dmraid(const Generator *g) {
         if (r < 0)
                 return r;
         if (!option_bool(g, "rd.dm", true) || (!names && option_is(g, "rd.auto", false)))
-                return generator_link(g, "/run/udev/rules.d", RULES, "/dev/null");
+                return generator_link(g, RULES_DIRECTORY, RULES, "/dev/null");
         return names ? write_filter(g, names) : 0;
 }

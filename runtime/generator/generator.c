@@ -91,12 +91,14 @@ int generator_link(const Generator *g, const char *directory, const char *name,
         r = make_place(g, directory, name, &path);
         if (r < 0)
                 return r;
-        if (symlink(target, path) < 0 && errno != EEXIST) {
-                r = -errno;
+        if (symlink(target, path) >= 0)
+                return 0;
+        r = -errno;
+        if (r == -EEXIST)
+                r = unlink(path) < 0 || symlink(target, path) < 0 ? -errno : 0;
+        if (r < 0)
                 generator_warn(g, "%s can't be made: %s", path, strerror(-r));
-                return r;
-        }
-        return 0;
+        return r;
 }
 
 int generator_add_symlink(const Generator *g, const char *target, const char *kind,

@@ -27,8 +27,12 @@ void generator_warn(const Generator *g, const char *format, ...) _printf_(2, 3);
 /* Writes DIRECTORY/NAME whole, with the directories above it. `directory` is one of the three, or
  * an absolute path that is meant below g->root. 0, or an error that was logged. */
 int generator_write(const Generator *g, const char *directory, const char *name, const char *text);
+/* What had that name is replaced. */
 int generator_link(const Generator *g, const char *directory, const char *name,
                    const char *target);
+/* Where udev looks first, for rules that are the image's own: what lies in /run would have the real root's
+ * udev leave alone, too, what is left alone here. */
+#define RULES_DIRECTORY "/etc/udev/rules.d"
 /* TARGET.KIND/UNIT in the normal directory, so that TARGET wants or requires it. */
 int generator_add_symlink(const Generator *g, const char *target, const char *kind,
                           const char *unit);

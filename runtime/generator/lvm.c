@@ -13,7 +13,7 @@
  * The rules of lvm2 activate what lvm.conf(5) lets them, so what is named here is written to
  * /etc/lvm/lvmlocal.conf, which is read after lvm.conf: behind what the host has in its own, since
  * that may hold the system's identifier. Nothing is monitored, since there is no dmeventd.
- * With `none` the rule that activates has another one of its name before it, in /run.
+ * With `none` the rule that activates has another one of its name before it.
  */
 
 #include <ctype.h>
@@ -118,7 +118,7 @@ static int mask_rules(const Generator *g) {
                                              "69-dm-lvm-metad.rules" };
 
         for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
-                int r = generator_link(g, "/run/udev/rules.d", rules[i], "/dev/null");
+                int r = generator_link(g, RULES_DIRECTORY, rules[i], "/dev/null");
 
                 if (r < 0)
                         return r;

@@ -92,7 +92,7 @@ static int write_rules(const Generator *g, char **uuids) {
                        none || !ddf ? "ENV{ID_FS_TYPE}==\"ddf_raid_member\", ENV{ANACONDA}=\"1\"\n"
                                     : "") < 0)
                 return -ENOMEM;
-        return generator_write(g, "/run/udev/rules.d", "62-initrdd-md.rules", text);
+        return generator_write(g, RULES_DIRECTORY, "62-initrdd-md.rules", text);
 }
 
 static void remove_conf(const Generator *g) {

@@ -75,7 +75,7 @@ static int mask(const Generator *g) {
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(units); i++)
                 r = generator_link(g, g->early, units[i], "/dev/null");
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(rules); i++)
-                r = generator_link(g, "/run/udev/rules.d", rules[i], "/dev/null");
+                r = generator_link(g, RULES_DIRECTORY, rules[i], "/dev/null");
         return r;
 }
 

@@ -89,7 +89,8 @@ static int add_root(const Generator *g, const char *what, const char *type, cons
                                           (char *) "SYSTEMD_SYSROOT_FSTAB=/dev/null", NULL });
 }
 
-/* udev's path_id(8) has the address, the port, the target and the LUN of such a disk. */
+/* udev's path_id(8) has the address, the port, the target and the LUN of such a disk. In /run, since in the
+ * real root the link is still the root's name. */
 static int add_rule(const Generator *g, const Iscsi *iscsi) {
         const IscsiTarget *t = iscsi->n_targets > 0 ? &iscsi->targets[0] : NULL;
         _cleanup_free_ char *text = NULL;

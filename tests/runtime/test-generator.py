@@ -17,11 +17,11 @@ import unittest
 GENERATOR = os.path.abspath(sys.argv.pop(1))
 CRYPTSETUP = "/usr/lib/systemd/system-generators/systemd-cryptsetup-generator"
 LOCAL = "r/etc/lvm/lvmlocal.conf"
-MASKED = {"r/run/udev/rules.d/" + name: "-> /dev/null"
+MASKED = {"r/etc/udev/rules.d/" + name: "-> /dev/null"
           for name in ("69-lvm.rules", "69-dm-lvm.rules", "69-dm-lvm-metad.rules")}
-MD = "r/run/udev/rules.d/62-initrdd-md.rules"
-DMRAID_SET = "r/run/udev/rules.d/66-initrdd-dmraid.rules"
-DMRAID = "r/run/udev/rules.d/67-initrdd-dmraid.rules"
+MD = "r/etc/udev/rules.d/62-initrdd-md.rules"
+DMRAID_SET = "r/etc/udev/rules.d/66-initrdd-dmraid.rules"
+DMRAID = "r/etc/udev/rules.d/67-initrdd-dmraid.rules"
 JOURNAL = "r/etc/systemd/journald.conf.d/60-initrdd.conf"
 ALL = {LOCAL: "monitoring = 0"}
 UUID = "77777777-0000-4000-8000-000000000001"
@@ -400,8 +400,8 @@ CASES = [
     ("rd.overlay.crypt=LABEL=C", ALL, "rd.overlay.crypt is not supported"),
 ]
 NO_PATHS = dict(ALL, **{name: "-> /dev/null" for name in (
-    "e/multipathd.service", "e/multipathd.socket", "r/run/udev/rules.d/60-multipath.rules",
-    "r/run/udev/rules.d/62-multipath.rules")})
+    "e/multipathd.service", "e/multipathd.socket", "r/etc/udev/rules.d/60-multipath.rules",
+    "r/etc/udev/rules.d/62-multipath.rules")})
 CONF, WWIDS = "r/etc/multipath.conf", "r/etc/multipath/wwids"
 # What the image has beside, of multipath.
 MULTIPATH_CASES = [
@@ -593,6 +593,12 @@ class Generator(unittest.TestCase):
         self.assertTrue(first.startswith('local { system_id = "x" }\n# '))
         self.run_generator("rd.lvm.vg=a")
         self.assertEqual(self.tree()[LOCAL], first)
+
+    def test_own_rules(self):
+        """Rules of the image's own, of the same names, are replaced."""
+        os.makedirs(os.path.join(self.directory.name, "r/etc/udev/rules.d"))
+        self.write("r/etc/udev/rules.d/69-lvm.rules", "# of the host\n")
+        self.check("rd.lvm=0", MASKED, "")
 
     def test_no_lvm(self):
         """An image without LVM."""

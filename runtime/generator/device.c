@@ -9,6 +9,10 @@
  *
  * systemd waits for devices by units of their names, so the limit is a drop-in of that unit. Where
  * root= names no device (NFS, an automatic root) there is nothing to wait for here.
+ *
+ * Where a passphrase may be asked for, what may lie behind it is only waited for when nobody is asked any
+ * more: who looks for the passphrase for longer than 90 seconds has to find the boot where it was. That is the
+ * root, /usr and what is resumed from; the encrypted devices themselves are waited for as ever.
  */
 
 #include <ctype.h>
@@ -16,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "generator.h"
 #include "string-util.h"
@@ -116,11 +121,57 @@ int device_set_timeout(const Generator *g, const char *node, const char *name, u
         return generator_write(g, g->normal, path, text);
 }
 
+/* Whether something is to be unlocked: by the image's crypttab, or by the kernel command line. */
+static int may_ask(const Generator *g) {
+        _cleanup_free_ char *path = NULL;
+
+        STRV_FOREACH(word, g->words)
+                if (startswith(*word, "rd.luks.") || startswith(*word, "luks.") ||
+                    option_value(*word, "cryptopts"))
+                        return true;
+        if (str_printf(&path, "%s/etc/crypttab", g->root) < 0)
+                return -ENOMEM;
+        return access(path, F_OK) >= 0;
+}
+
+static int wait_behind(const Generator *g, const char *node) {
+        _cleanup_free_ char *unit = unit_escape_path(node), *name = NULL;
+
+        if (!unit || str_printf(&name, "%s.device.d/60-initrdd-crypt.conf", unit) < 0)
+                return -ENOMEM;
+        return generator_write(g, g->normal, name,
+                               "[Unit]\nAfter=cryptsetup.target remote-cryptsetup.target\n");
+}
+
+/* All that can lie behind a passphrase. */
+static int wait_for_answers(const Generator *g, const char *root) {
+        static const char *const keys[] = { "mount.usr", "resume" };
+        int r = may_ask(g);
+
+        if (r <= 0)
+                return r;
+        r = root ? wait_behind(g, root) : 0;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(keys); i++) {
+                const char *value = option_get(g, keys[i]);
+                _cleanup_free_ char *node = NULL;
+
+                r = value ? device_node(value, &node) : 0;
+                if (r > 0)
+                        r = wait_behind(g, node);
+        }
+        return r;
+}
+
 int generate_device(const Generator *g) {
         _cleanup_free_ char *node = NULL;
         unsigned seconds = 0, delay = 0;
         int r;
 
+        r = device_root_node(g, &node);
+        if (r >= 0)
+                r = wait_for_answers(g, node);
+        if (r < 0)
+                return r;
         r = option_seconds(g, "rd.timeout", &seconds);
         if (r < 0) {
                 r = option_seconds(g, "rd.retry", &seconds);
@@ -133,6 +184,5 @@ int generate_device(const Generator *g) {
         }
         if (r < 0)
                 return 0;
-        r = device_root_node(g, &node);
-        return r <= 0 ? r : device_set_timeout(g, node, "60-initrdd.conf", seconds);
+        return node ? device_set_timeout(g, node, "60-initrdd.conf", seconds) : 0;
 }

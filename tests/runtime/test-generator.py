@@ -43,6 +43,12 @@ def sets(patterns):
     return 'ENV{INITRDD_DMRAID_SET}!="%s", ENV{INITRDD_DMRAID_SET}=""' % patterns
 
 
+def behind(*units):
+    """What is only waited for when all passphrases are there."""
+    return dict(ALL, **{"n/%s.device.d/60-initrdd-crypt.conf" % unit:
+                        "[Unit]\nAfter=cryptsetup.target remote-cryptsetup.target\n" for unit in units})
+
+
 def timeout(unit, text):
     return dict(ALL, **{"n/%s.device.d/60-initrdd.conf" % unit: "JobRunningTimeoutSec=%s\n" % text})
 
@@ -203,6 +209,14 @@ CASES = [
     ("root=PARTUUID=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartuuid-a", "3s"), ""),
     ("root=PARTLABEL=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartlabel-a", "3s"), ""),
     ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
+    # and from when on
+    ("root=UUID=12-34 rd.luks.uuid=5-6", behind(BY_UUID), ""),
+    ("root=UUID=12-34 luks.name=5-6=a rd.timeout=9",
+     dict(timeout(BY_UUID, "9s"), **behind(BY_UUID)), ""),
+    ("root=/dev/mapper/vg-root rd.luks.options=discard mount.usr=/dev/mapper/vg-usr resume=UUID=12-34",
+     behind(r"dev-mapper-vg\x2droot", r"dev-mapper-vg\x2dusr", BY_UUID), ""),
+    ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/vda", behind("dev-vda"), ""),
+    ("root=UUID=12-34 rd.luks=0 resume=/dev/vda", ALL, ""),
     # shells
     ("rd.break", step("pre-pivot", "initrd.target"), ""),
     ("rd.break=cmdline", step("cmdline", "sysinit.target", "systemd-udevd.service\n"), ""),
@@ -593,6 +607,11 @@ class Generator(unittest.TestCase):
         self.assertTrue(first.startswith('local { system_id = "x" }\n# '))
         self.run_generator("rd.lvm.vg=a")
         self.assertEqual(self.tree()[LOCAL], first)
+
+    def test_crypttab(self):
+        """Who is asked for a passphrase by it is not hurried."""
+        self.write("r/etc/crypttab", "c /dev/vdb none luks\n")
+        self.check("root=UUID=12-34", dict(behind(BY_UUID), **{"r/etc/crypttab": ""}), "")
 
     def test_own_rules(self):
         """Rules of the image's own, of the same names, are replaced."""

@@ -93,21 +93,6 @@ static int find_server(const Generator *g, char **ret) {
         return 0;
 }
 
-/* Percent signs are specifiers in units. The caller frees. */
-static char *escape_specifiers(const char *s) {
-        char *out = malloc(2 * strlen(s) + 1), *o = out;
-
-        if (!out)
-                return NULL;
-        for (; *s; s++) {
-                *o++ = *s;
-                if (*s == '%')
-                        *o++ = '%';
-        }
-        *o = '\0';
-        return out;
-}
-
 /* Read-only unless somebody says otherwise; rw is stronger than ro, as in dracut. */
 static int write_options(const Generator *g, NfsRoot *root, char **ret) {
         bool writable = option_get(g, "rw") != NULL;
@@ -163,8 +148,12 @@ static int write_mount(const Generator *g, NfsRoot *root) {
             interface[strspn(interface, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                         "0123456789._-:@+")])
                 interface = NULL;
-        path = escape_specifiers(root->path);
-        shown = escape_specifiers(options);
+        if ((*root->path && !unit_value_is_valid(root->path)) || !unit_value_is_valid(options)) {
+                generator_warn(g, "The path or the options of the root can't be passed on");
+                return 0;
+        }
+        path = unit_escape_percent(root->path);
+        shown = unit_escape_percent(options);
         if (!path || !shown ||
             str_printf(&text,
                        "# initrdd-generator, from the kernel command line\n"
@@ -173,7 +162,7 @@ static int write_mount(const Generator *g, NfsRoot *root) {
                        "DefaultDependencies=no\n"
                        "Wants=network-online.target\n"
                        "After=network-online.target\n"
-                       "Before=initrd-root-fs.target remote-fs-pre.target\n"
+                       "Before=initrd-root-fs.target\n"
                        "\n"
                        "[Mount]\n"
                        "What=%s:%s\n"

@@ -59,7 +59,8 @@ static int match_text(const Network *network, const Interface *i, char **ret) {
                 name = network->bootdev;
         if (!*name)
                 return str_printf(ret, "Kind=!*\nType=!loopback\n");
-        return str_printf(ret, is_mac(name) ? "MACAddress=%s\n" : "Name=%s\n", name);
+        /* A VLAN has the address of the card below it, and it is the card that is meant. */
+        return str_printf(ret, is_mac(name) ? "MACAddress=%s\nKind=!*\n" : "Name=%s\n", name);
 }
 
 /* What the [Network] section says of addresses. */

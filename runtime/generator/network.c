@@ -279,6 +279,8 @@ static int add_tail(Network *network, const char *name, char **fields, int n) {
         unsigned mtu = 0;
         int family;
 
+        while (n > 0 && *fields[n - 1] == '\0')
+                n--;
         if (n == 0)
                 return 0;
         i = network_interface(network, name);
@@ -544,23 +546,39 @@ static int read_words(const Generator *g, Network *network) {
         return 0;
 }
 
-/* Whether a server is named by its IPv6 address, which is in brackets. */
+/* "[ADDRESS]" with what may follow a server's. */
+static bool names_ipv6(const char *value) {
+        const char *begin = strchr(value, '['), *end = begin ? strchr(begin, ']') : NULL;
+        char address[46], parsed[46];
+        int family;
+
+        if (!end || !end[1] || !strchr(":/,", end[1]) || (size_t) (end - begin) > sizeof(address))
+                return false;
+        snprintf(address, sizeof(address), "%.*s", (int) (end - begin - 1), begin + 1);
+        return network_parse_address(address, &family, parsed) >= 0 && family == AF_INET6;
+}
+
+/* Whether a server of the root is named by its IPv6 address, which is in brackets unless it is alone. */
 static bool root_is_ipv6(const Generator *g) {
-        static const char *const keys[] = { "root", "netroot", "nfsroot" };
+        static const char *const keys[] = { "root", "netroot", "nfsroot", "nbdroot" };
+        static const char *const alone[] = { "rd.iscsi.target.ip", "iscsi_target_ip" };
+        char parsed[46];
+        int family;
 
-        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-                const char *value = option_get(g, keys[i]);
-                const char *begin = value ? strchr(value, '[') : NULL;
-                const char *end = begin ? strchr(begin, ']') : NULL;
-                char address[46], parsed[46];
-                int family;
+        STRV_FOREACH(word, g->words) {
+                for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                        const char *v = option_value(*word, keys[i]);
 
-                if (!end || (end[1] != ':' && end[1] != '/') ||
-                    (size_t) (end - begin) > sizeof(address))
-                        continue;
-                snprintf(address, sizeof(address), "%.*s", (int) (end - begin - 1), begin + 1);
-                if (network_parse_address(address, &family, parsed) >= 0 && family == AF_INET6)
-                        return true;
+                        if (v && names_ipv6(v))
+                                return true;
+                }
+                for (size_t i = 0; i < ELEMENTSOF(alone); i++) {
+                        const char *v = option_value(*word, alone[i]);
+
+                        if (v && network_parse_address(v, &family, parsed) >= 0 &&
+                            family == AF_INET6)
+                                return true;
+                }
         }
         return false;
 }

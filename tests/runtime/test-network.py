@@ -65,6 +65,7 @@ def way(word, match=ALL):
 
 BAD = "can't be understood and was ignored"
 LAN0, LAN1 = named("lan0"), named("lan1")
+BY_MAC = "[Match] MACAddress=%s Kind=!*" % MAC
 CASES = [
     # Every card
     ("", {}, None, ""),
@@ -84,13 +85,15 @@ CASES = [
     ("ip=lan0:either6", {"lan0": way("either6", LAN0)}, "--quiet", ""),
     ("ip=lan0:single-dhcp", {"lan0": way("dhcp", LAN0)}, "--any", ""),
     ("ip=52-54-00-11-22-AA:dhcp",
-     {"52-54-00-11-22-aa": way("dhcp", "[Match] MACAddress=52:54:00:11:22:aa")}, "--quiet", ""),
+     {"52-54-00-11-22-aa": way("dhcp", "[Match] MACAddress=52:54:00:11:22:aa Kind=!*")}, "--quiet", ""),
     ("ip=lan0:dhcp:1400", {"lan0": by_dhcp4(LAN0, "MTUBytes=1400")}, "--quiet", ""),
     ("ip=lan0:dhcp:1400:" + MAC, {"lan0": by_dhcp4(LAN0, "MTUBytes=1400 MACAddress=" + MAC)},
      "--quiet", ""),
     ("ip=lan0:dhcp::" + MAC, {"lan0": by_dhcp4(LAN0, "MACAddress=" + MAC)}, "--quiet", ""),
     ("ip=lan0:dhcp::52-54-00-11-22-33", {"lan0": by_dhcp4(LAN0, "MACAddress=" + MAC)}, "--quiet", ""),
     ("ip=lan0:dhcp:", {"lan0": way("dhcp", LAN0)}, "--quiet", ""),
+    ("ip=lan0:dhcp:1400:", {"lan0": by_dhcp4(LAN0, "MTUBytes=1400")}, "--quiet", ""),
+    ("ip=%s:host:lan0:none::" % FOUR, {"lan0": by_none(LAN0)}, "--quiet", ""),
     ("ip=lan0:dhcp ip=lan1:dhcp", {"lan0": way("dhcp", LAN0), "lan1": way("dhcp", LAN1)},
      "--quiet", ""),
     # With an address
@@ -118,7 +121,7 @@ CASES = [
     ("ip=%s::lan0:none::10.0.0.3" % FOUR, {"lan0": by_none(LAN0, network="DNS=10.0.0.3")},
      "--quiet", ""),
     ("ip=%s::52-54-00-11-22-33:none" % FOUR,
-     {"52-54-00-11-22-33": by_none("[Match] MACAddress=" + MAC)}, "--quiet", ""),
+     {"52-54-00-11-22-33": by_none(BY_MAC)}, "--quiet", ""),
     ("ip=::10.0.0.1::host:lan0:dhcp",
      {"lan0": by_dhcp4(LAN0, more="Hostname=host") + " [Route] Gateway=10.0.0.1"}, "--quiet", ""),
     ("ip=[2001:db8::5]::[2001:db8::1]:64::lan0:none:[2001:db8::2]",
@@ -139,8 +142,8 @@ CASES = [
     ("bootdev=lan0", {"lan0": way("dhcp", LAN0)}, "--quiet", ""),
     ("ip=dhcp bootdev=lan0", {"*": way("dhcp", LAN0)}, None, ""),
     ("BOOTIF=01-52-54-00-11-22-33",
-     {"52-54-00-11-22-33": way("dhcp", "[Match] MACAddress=" + MAC)}, "--quiet", ""),
-    ("BOOTIF=52:54:00:11:22:33 ip=on", {"*": way("on", "[Match] MACAddress=" + MAC)}, None, ""),
+     {"52-54-00-11-22-33": way("dhcp", BY_MAC)}, "--quiet", ""),
+    ("BOOTIF=52:54:00:11:22:33 ip=on", {"*": way("on", BY_MAC)}, None, ""),
     ("BOOTIF=01-52-54-00-11-22-33 rd.bootif=0", {}, None, ""),
     ("ip=lan0:dhcp ip=lan1:dhcp bootdev=lan1",
      {"lan0": by_dhcp4(LAN0, more="UseGateway=no").replace(FAMILY + "4", "RequiredForOnline=no"),
@@ -159,6 +162,11 @@ CASES = [
         "90-initrdd-vlan0007.netdev": "[NetDev] Name=vlan0007 Kind=vlan [VLAN] Id=7",
         "vlan0007": by_none(named("vlan0007")), "lan0": LAN0 + " " + PART + "VLAN=vlan0007 " + KEEP},
      "--quiet", ""),
+    # It has the address of its card.
+    ("vlan=vlan7:52-54-00-11-22-33", {
+        "90-initrdd-vlan7.netdev": "[NetDev] Name=vlan7 Kind=vlan [VLAN] Id=7",
+        "vlan7": way("dhcp", named("vlan7")),
+        "52-54-00-11-22-33": BY_MAC + " " + PART + "VLAN=vlan7 " + KEEP}, "--quiet", ""),
     # The wire itself has an address, too.
     ("vlan=lan0.5:lan0 ip=lan0:dhcp ip=lan0.5:dhcp", {
         "90-initrdd-lan0.5.netdev": "[NetDev] Name=lan0.5 Kind=vlan [VLAN] Id=5",
@@ -247,6 +255,9 @@ MOUNTS = [
     ("root=[2001:db8::1]:/p", "[2001:db8::1]:/p", "ro,nolock", TIME, ""),
     ("root=nfs:/p", ":/p", "ro,nolock", TIME, ""), ("root=/p", ":/p", "ro,nolock", TIME, ""),
     ("root=nfs:/%s/100%", ":/%%s/100%%", "ro,nolock", TIME, ""),
+    # The next line of the unit would be a part of it.
+    ("root=nfs:h:/p\\", None, "", "", "can't be passed on"),
+    ("root=nfs:h:/p:a\\", None, "", "", "can't be passed on"),
     ("root=nfs:", ":", "ro,nolock", TIME, ""),
     ("root=/dev/nfs", ":", "ro,nolock", TIME, ""),
     ("root=/dev/nfs nfsroot=10.0.0.1:/p,vers=3,tcp", "10.0.0.1:/p", "ro,nolock,vers=3,tcp", TIME, ""),
@@ -340,6 +351,23 @@ class Network(unittest.TestCase):
                                      way("dhcp", named("lan9")))
                     self.assertIn(BAD, told)
 
+    def test_ipv6_servers(self):
+        """Of disks on the network."""
+        for line, asked in (
+                ("nbdroot=[2001:db8::1],export", "either6"), ("nbdroot=[2001:db8::1]:/e", "either6"),
+                ("netroot=iscsi:a:b@[2001:db8::1]::::iqn.a:b", "either6"),
+                ("netroot=nbd:[2001:db8::1]:e netroot=nbd:[2001:db8::2]:f", "either6"),
+                ("rd.iscsi.target.ip=2001:db8::1 rd.iscsi.target.name=iqn.a:b", "either6"),
+                ("rd.iscsi.target.ip=10.0.0.1 rd.iscsi.target.name=iqn.a:b", None),
+                ("nbdroot=10.0.0.1,e", None)):
+            with self.subTest(line):
+                self.directory.cleanup()
+                self.setUp()
+                found, told = self.run_generator("root=LABEL=a " + line)
+                self.assertEqual(told, "")
+                self.assertEqual(found.get(NETWORK + "99-initrdd-default.network"),
+                                 asked and way(asked))
+
     def test_need(self):
         found, told = self.run_generator("rd.neednet=1")
         self.assertEqual(told, "")
@@ -369,9 +397,9 @@ class Network(unittest.TestCase):
                  if path.startswith(NETWORK)}
         self.assertEqual(found, {
             "90-initrdd-52-54-00-11-22-33.network":
-                by_none("[Match] MACAddress=" + MAC, network="DNS=10.0.0.2"),
+                by_none(BY_MAC, network="DNS=10.0.0.2"),
             "90-initrdd-52-54-00-11-22-44.network":
-                "[Match] MACAddress=52:54:00:11:22:44 " + PART + "VLAN=ibft1.5 " + KEEP,
+                "[Match] MACAddress=52:54:00:11:22:44 Kind=!* " + PART + "VLAN=ibft1.5 " + KEEP,
             "90-initrdd-ibft1.5.netdev": "[NetDev] Name=ibft1.5 Kind=vlan [VLAN] Id=5",
             "90-initrdd-ibft1.5.network": way("dhcp", named("ibft1.5")),
             "99-initrdd-default.network": "-> /dev/null"})

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Secrets that people type on the kernel command line. The kernel logs that line, and programs log what
- * they were told, so it isn't enough to leave them out once: what is found here is replaced wherever it
- * is in the report.
+ * Secrets that people type on the kernel command line, or into fstab and crypttab. The kernel logs that
+ * line, and programs log what they were told, so it isn't enough to leave them out once: what is found
+ * here is replaced wherever it is in the report.
  *
  *   KEY=VALUE            where KEY has a word like "password" in it: rd.iscsi.password=,
  *                        systemd.set_credential=
@@ -131,7 +131,7 @@ static int longer_first(const void *a, const void *b) {
         return x > y ? -1 : x < y;
 }
 
-int masks_of_command_line(Masks *masks, const char *text) {
+int masks_of_words(Masks *masks, const char *text) {
         _cleanup_strv_free_ char **words = NULL;
         int r;
 

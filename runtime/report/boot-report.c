@@ -334,9 +334,27 @@ static void copy_report(const Report *report) {
                 fprintf(report->console, "It was copied to %s, as %s.\n", device, name);
 }
 
+/* All that the report knows of secrets comes from these. */
+static void find_secrets(Report *report) {
+        static const char *const files[] = { "/etc/fstab", "/etc/crypttab" };
+        _cleanup_free_ char *path = NULL;
+        size_t size;
+
+        if (str_printf(&path, "%s/proc/cmdline", report->root) >= 0 &&
+            file_read_at(AT_FDCWD, path, 1024 * 1024, &report->command_line, &size) >= 0)
+                (void) masks_of_words(&report->masks, report->command_line);
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                _cleanup_free_ char *place = NULL, *text = NULL;
+
+                if (str_printf(&place, "%s%s", report->root, files[i]) >= 0 &&
+                    file_read_at(AT_FDCWD, place, 1024 * 1024, &text, &size) >= 0)
+                        (void) masks_of_words(&report->masks, text);
+        }
+}
+
 int main(int argc, char *argv[]) {
         Report report = { .root = getenv("INITRDD_REPORT_ROOT") ?: "", .console = stdout };
-        _cleanup_free_ char *path = NULL, *said = NULL;
+        _cleanup_free_ char *said = NULL;
         size_t size;
         int r;
 
@@ -345,9 +363,7 @@ int main(int argc, char *argv[]) {
                 return 2;
         }
         umask(0022);
-        if (str_printf(&path, "%s/proc/cmdline", report.root) >= 0 &&
-            file_read_at(AT_FDCWD, path, 1024 * 1024, &report.command_line, &size) >= 0)
-                (void) masks_of_command_line(&report.masks, report.command_line);
+        find_secrets(&report);
         /* What was said a moment ago may not be in the journal's files yet. */
         (void) report_run((const char *const[]) { "journalctl", "--sync", NULL }, &said, &size);
         fputs("\nThe boot can't go on:\n", report.console);

@@ -7,8 +7,8 @@
 
 #include "macro.h"
 
-/* boot-report-mask.c: what on the kernel command line is nobody's business, wherever else it turns
- * up. */
+/* boot-report-mask.c: what on the kernel command line, or in another text of words, is nobody's business,
+ * wherever else it turns up. */
 typedef struct Mask {
         char *find, *put;
 } Mask;
@@ -18,7 +18,8 @@ typedef struct Masks {
         size_t n, allocated;
 } Masks;
 
-int masks_of_command_line(Masks *masks, const char *text);
+/* Adds to what is there. */
+int masks_of_words(Masks *masks, const char *text);
 void masks_done(Masks *masks);
 /* Writes the text with every secret in it replaced. */
 void masks_write(const Masks *masks, FILE *f, const char *text, size_t size);

@@ -137,6 +137,17 @@ class Report(unittest.TestCase):
                 for part in shown:
                     self.assertIn(part, text)
 
+    def test_secrets_of_files(self):
+        """What the image has for this host, and units and logs of it."""
+        self.put("etc/fstab", "//h/s /sysroot/s cifs username=joe,password=s3cret,x-initrd.mount 0 0\n")
+        self.put("etc/crypttab", "# the disk that isn't here\n"
+                 "c /dev/vdb none pkcs11-uri=pkcs11:id=1?pin-value=98765\n")
+        self.put("journal", "mount.cifs: s3cret,x-initrd.mount; cryptsetup: pin 98765\n")
+        told, text = self.report()
+        for secret in ("s3cret", "98765"):
+            self.assertNotIn(secret, told + text)
+        self.assertIn("username=joe,password=***", text)
+
     def test_secret_elsewhere(self):
         """On the console, too."""
         self.put("proc/cmdline", "rd.iscsi.password=s3same\n")

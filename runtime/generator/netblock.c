@@ -114,7 +114,7 @@ static int add_iscsi(const Generator *g, bool dhcp) {
         r = add_unit(g, "iscsi", "Disks of iSCSI Targets",
                      iscsi.firmware ? "modprobe@iscsi_tcp.service modprobe@iscsi_ibft.service"
                                     : "modprobe@iscsi_tcp.service",
-                     iscsi.wait, iscsi.root);
+                     iscsi.wait || dhcp, iscsi.root);
         if (r >= 0 && iscsi.root)
                 r = add_rule(g, &iscsi);
         if (r >= 0 && iscsi.root)

@@ -273,6 +273,10 @@ class Netblock(unittest.TestCase):
         unit = self.read("n/initrdd-iscsi.service")
         self.assertIn("After=network.target modprobe@iscsi_tcp.service modprobe@iscsi_ibft.service\n",
                       unit)
+        # Without its lease there is nothing to try.
+        self.generate("root=LABEL=a netroot=dhcp rd.iscsi.waitnet=0")
+        self.assertIn("After=network.target network-online.target ",
+                      self.read("n/initrdd-iscsi.service"))
         self.generate("nbdroot=1.2.3.4,2000,nbd0")
         unit = self.read("n/initrdd-nbd.service")
         self.assertIn("modprobe@nbd.service", unit)

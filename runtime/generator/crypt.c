@@ -110,6 +110,8 @@ static int add_line(const Generator *g, const char *word, const char *value, cha
         STRV_FOREACH(option, words)
                 if (r >= 0)
                         r = parse_option(g, word, *option, &line);
+        if (streq(line.key, ""))
+                line.key = "none";
         if (r >= 0 && (!is_field(line.target) || strchr(line.target, '/') ||
                        !is_field(line.source) || !is_field(line.key))) {
                 generator_warn(g, "%s lacks a target= or a source= and was ignored", word);
@@ -121,8 +123,6 @@ static int add_line(const Generator *g, const char *word, const char *value, cha
         strv_free(line.options);
         if (r < 0)
                 return r;
-        if (streq(line.key, ""))
-                line.key = "none";
         r = str_printf(&text, "%s %s %s %s", line.target, line.source, line.key,
                        *options ? options : "luks");
         return r < 0 ? r : strv_consume(lines, text);

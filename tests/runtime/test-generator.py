@@ -447,6 +447,7 @@ CRYPT_CASES = [
      "no script is run for a key", "c"),
     ("cryptopts=target=c,source=/dev/a,strange", {TABLE: "c /dev/a none luks\n"},
      '"strange" is not known', "c"),
+    ("cryptopts=target=c,source=/dev/a,key=,discard", {TABLE: "c /dev/a none discard\n"}, "", "c"),
     ("cryptopts=target=c,source=/dev/a rd.luks=0", {}, "", None),
     ("cryptopts=target=c,source=/dev/a luks=no", {}, "", None),
     ("cryptopts=source=/dev/a", {}, "lacks a target=", None),

@@ -4,12 +4,19 @@
  * What can be detached now is, and who calls again detaches what that has made free: file systems, the
  * last that was mounted first; swaps; then loop devices, mappings, arrays and network block devices that
  * nothing else lies on. The kernel has the last word: what is in use it keeps.
+ *
+ * A live system is a circle: its root is an overlay over an image in a file, which lies on a medium,
+ * which is mounted below that very root. None of them can be the first. So what is in use is moved from
+ * where it is mounted to a place of its own: nothing is below anything else then, and each goes when
+ * what uses it has gone. It stays in sight, unlike what is unmounted lazily: what is left in the end is
+ * read-only, and told of.
  */
 
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/dm-ioctl.h>
 #include <linux/loop.h>
 #include <linux/major.h>
@@ -35,10 +42,12 @@
 
 /* A server that is gone never answers. */
 #define UMOUNT_USEC (20 * 1000 * 1000ULL)
+/* Where that place is. */
+#define APART "/apart"
 
 typedef struct Pass {
         FILE *left;
-        unsigned n; /* detached */
+        unsigned n; /* steps forward */
 } Pass;
 
 /* What the kernel itself has, and this program is on. */
@@ -61,8 +70,43 @@ static void unescape(char *s) {
         *to = '\0';
 }
 
-/* In a process of its own, which can be given up. What can't be unmounted is at least made whole. */
-static bool unmount(const char *path) {
+/* "/oldroot/run" → "/apart/oldroot-run"; also what has come along with something else that was moved,
+ * "/apart/oldroot/run". What is there already stays. */
+static int move_apart(const char *path) {
+        const char *name = startswith(path, APART "/") ?: path + 1;
+        char place[PATH_MAX];
+        int n;
+
+        if (name != path + 1 && !strchr(name, '/'))
+                return -EBUSY;
+        n = snprintf(place, sizeof(place), APART "/%s", name);
+        if (n < 0 || (size_t) n >= sizeof(place))
+                return -ENAMETOOLONG;
+        for (char *p = place + strlen(APART "/"); *p; p++)
+                if (*p == '/')
+                        *p = '-';
+        /* Whether that is possible the next call says. */
+        (void) mkdir(APART, 0700);
+        (void) mkdir(place, 0700);
+        return mount(path, place, NULL, MS_MOVE, NULL) < 0 ? -errno : 0;
+}
+
+/* What can't be unmounted is at least made whole; not what this program is on. */
+static void make_read_only(const char *path) {
+        struct stat here, there;
+
+        if (stat("/", &here) >= 0 && stat(path, &there) >= 0 && here.st_dev != there.st_dev)
+                (void) mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY, NULL);
+}
+
+typedef enum Unmounted {
+        UNMOUNTED_STAYS,
+        UNMOUNTED_GONE,
+        UNMOUNTED_MOVED,
+} Unmounted;
+
+/* In a process of its own, which can be given up. */
+static Unmounted unmount(const char *path) {
         uint64_t end = now_monotonic_usec() + UMOUNT_USEC;
         int status;
         pid_t pid, done;
@@ -70,18 +114,20 @@ static bool unmount(const char *path) {
         pid = fork();
         if (pid == 0) {
                 if (umount2(path, 0) >= 0)
-                        _exit(0);
-                (void) mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY, NULL);
-                _exit(1);
+                        _exit(UNMOUNTED_GONE);
+                if (errno == EBUSY && move_apart(path) >= 0)
+                        _exit(UNMOUNTED_MOVED);
+                make_read_only(path);
+                _exit(UNMOUNTED_STAYS);
         }
         if (pid < 0)
-                return umount2(path, 0) >= 0;
+                return umount2(path, 0) >= 0 ? UNMOUNTED_GONE : UNMOUNTED_STAYS;
         while ((done = waitpid(pid, &status, WNOHANG)) == 0 && now_monotonic_usec() < end)
                 usleep(5000);
         if (done == pid)
-                return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+                return WIFEXITED(status) ? (Unmounted) WEXITSTATUS(status) : UNMOUNTED_STAYS;
         kill(pid, SIGKILL);
-        return false;
+        return UNMOUNTED_STAYS;
 }
 
 /* The fifth word of a line of /proc/self/mountinfo is where it is mounted. */
@@ -95,15 +141,17 @@ static void detach_mounts(Pass *pass) {
                 return;
         for (size_t i = strv_length(lines); i-- > 0;) {
                 _cleanup_strv_free_ char **words = NULL;
+                Unmounted u;
 
                 if (strv_split(&words, lines[i], " ") < 0 || strv_length(words) < 5)
                         continue;
                 unescape(words[4]);
                 if (stays(words[4]))
                         continue;
-                if (unmount(words[4]))
+                u = unmount(words[4]);
+                if (u != UNMOUNTED_STAYS)
                         pass->n++;
-                else
+                if (u != UNMOUNTED_GONE)
                         fprintf(pass->left, " %s", words[4]);
         }
 }

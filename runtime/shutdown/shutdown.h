@@ -13,6 +13,6 @@ void shutdown_log(bool good, const char *format, ...) _printf_(2, 3);
  * the root at /sysroot lies on anything that has to be taken apart. 0 or an error. */
 int shutdown_keep(void);
 
-/* shutdown-detach.c: one pass over everything that is left: how many were detached. What is left then
- * is told in `ret_left` (the caller frees), "" when that is nothing. */
+/* shutdown-detach.c: one pass over everything that is left: how many went, or are out of each other's
+ * way now; 0 when nothing has changed. What is left then is told in `ret_left` (the caller frees), "" when that is nothing. */
 unsigned shutdown_detach(char **ret_left);

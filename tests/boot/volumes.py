@@ -11,6 +11,7 @@ from disks import UUID, fixture
 import qemu
 import softhsm
 import stacks
+import storage
 import tpm
 
 
@@ -37,8 +38,8 @@ _IMSM = {"files": {_NO_PLATFORM: b'SUBSYSTEM=="block", ENV{IMSM_NO_PLATFORM}="1"
 def _on(name, source, tags, modules, **options):
     """A root of tests/lib/arrays.py."""
     return Root(name, "root=UUID=" + arrays.SETS[name].uuid + options.pop("words", "") + PATIENT,
-                shows("ext4", source, name) + options.pop("then", ()), ["fs:ext4"] + tags,
-                modules=modules, **options)
+                options.pop("first", ()) + shows("ext4", source, name) + options.pop("then", ()),
+                ["fs:ext4"] + tags, modules=modules, **options)
 
 
 @contextlib.contextmanager
@@ -56,6 +57,7 @@ def _token_files():
 
 
 _ASKED = stacks.ASKED
+_KEY_OF_ONE = "etc/cryptsetup-keys.d/luks-%s.key" % arrays.LUKS["raid1-on-luks-key"]
 _WRITES = (r"^WROTE", r"^MDMON-OF-INITRD")
 ROOTS.update({
     "multipath": Root("partition", "root=UUID=" + UUID["ext4"] + PATIENT,
@@ -72,6 +74,17 @@ ROOTS.update({
     "imsm": _on("imsm", "/dev/md\\S+", ["block:md", "block:md-raid1"], {"mdraid"}, then=_WRITES,
                 image=_IMSM, attach=qemu.sata),
     "raid10": _on("raid10", "/dev/md\\S+", ["block:md", "block:md-raid10"], {"mdraid"}),
+    # The array lacks the disk that is asked for until its timer has run out, and is not started without it.
+    "raid1-on-luks": _on("raid1-on-luks", "/dev/md\\S+", ["block:md", "block:md-raid1", "block:crypt"],
+                         {"dm", "crypt", "mdraid"}, words=" rd.info",
+                         first=(r"Waiting for what systemd-cryptsetup@luks\S+e3.service opens",
+                                r"active with 2 out of 2 mirrors"),
+                         answers=((r"(?s)[Pp]assphrase for disk .*Waiting for what",
+                                   storage.PASSPHRASE),),
+                         generic=" ".join("rd.luks.uuid=" + arrays.LUKS[name]
+                                          for name in ("raid1-on-luks", "raid1-on-luks-key")),
+                         image={"files": {_KEY_OF_ONE: storage.KEY},
+                                "settings": ("Include=/" + _KEY_OF_ONE,)}),
     "lvm-raid1": _on("lvm-raid1", "/dev/mapper/raidvg-root", ["block:lvm", "block:lvm-raid"],
                      {"dm", "lvm", "lvm-raid"}),
     "lvm-mirror": _on("lvm-mirror", "/dev/mapper/mirrorvg-root",
@@ -99,8 +112,8 @@ ROOTS.update({
 _HIBERNATES = ROOTS["hibernate"].command_line + " test.hibernate="
 
 # Other rows have the host images of these, or what they would show.
-GENERIC_ALONE = ("multipath", "imsm", "raid10", "lvm-raid1", "lvm-mirror", "hibernate",
-                 "pkcs11")
+GENERIC_ALONE = ("multipath", "imsm", "raid10", "raid1-on-luks", "lvm-raid1", "lvm-mirror",
+                 "hibernate", "pkcs11")
 
 CASES = [
     # A newer multipath-tools, and volumes on it; a single path would do for them, too.

@@ -44,7 +44,9 @@ esac
 """
 LUKS = {"hibernate": "66666666-0000-4000-8000-0000000000e0",
         "tpm2": "66666666-0000-4000-8000-0000000000e1",
-        "pkcs11": "66666666-0000-4000-8000-0000000000e2"}
+        "pkcs11": "66666666-0000-4000-8000-0000000000e2",
+        "raid1-on-luks": "66666666-0000-4000-8000-0000000000e3",
+        "raid1-on-luks-key": "66666666-0000-4000-8000-0000000000e4"}
 # What systemd loads when it is asked for a TPM.
 TSS = tuple("/usr/lib/x86_64-linux-gnu/libtss2-%s.so.0" % name
             for name in ("esys", "rc", "mu", "tcti-device"))
@@ -64,6 +66,20 @@ SETS = {one.name: one for one in (
         fill /dev/md10
         mdadm --stop /dev/md10
     """, drivers=("raid10",)),
+    # Below an array; of the second disk there is a key.
+    Set("raid1-on-luks", 2, """
+        luks luks2 %s $1
+        luks luks2 %s $2
+        cryptsetup luksAddKey $fast --key-file /passphrase $2 /key
+        cryptsetup open --key-file /passphrase $1 x
+        cryptsetup open --key-file /key $2 y
+        mdadm --create /dev/md11 --run --assume-clean --metadata=1.2 --homehost=any --name=eleven \\
+                --level=1 --raid-devices=2 /dev/mapper/x /dev/mapper/y
+        fill /dev/md11
+        mdadm --stop /dev/md11
+        cryptsetup close x
+        cryptsetup close y
+    """ % (LUKS["raid1-on-luks"], LUKS["raid1-on-luks-key"])),
     Set("lvm-raid1", 2, """
         lvm vgcreate raidvg $1 $2
         lvm lvcreate -qq -y -Wn -Zn --type raid1 -m1 --nosync -L 32M -n root raidvg

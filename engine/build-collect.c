@@ -12,6 +12,7 @@
 #include "collect/iscsi.h"
 #include "collect/early.h"
 #include "collect/hooks.h"
+#include "collect/mapper-table.h"
 #include "image/verify.h"
 #include "pack/kept.h"
 #include "path-util.h"
@@ -39,6 +40,12 @@ static int collect_part_crypttab(void *userdata, Collection **ret) {
         Part *p = userdata;
 
         return collect_crypttab(p->build->collector, p->build->profile, ret);
+}
+
+static int collect_part_mapper_tables(void *userdata, Collection **ret) {
+        Part *p = userdata;
+
+        return collect_mapper_tables(p->build->collector, p->build->profile, ret);
 }
 
 static int collect_part_iscsi(void *userdata, Collection **ret) {
@@ -237,6 +244,24 @@ static int add_crypttab(Build *b) {
         return add_whole(b, "crypttab", SCOPE_HOST, collect_part_crypttab, &part, state);
 }
 
+/* And who sets up devices with checksums. */
+static int add_mapper_tables(Build *b) {
+        Part part = { .build = b };
+        XXH3_state_t *state;
+
+        if ((!plan_find(b->plan, "integrity") || strmap_contains(&b->dropped, "integrity")) &&
+            (!plan_find(b->plan, "verity") || strmap_contains(&b->dropped, "verity")))
+                return 0;
+        state = build_hash_begin(b, "mapper-tables");
+        if (!state)
+                return report_oom(b->report);
+        build_hash_string(state, b->facts->generic ? "generic" : "host");
+        build_hash_strings(state, b->facts->mapped);
+        for (size_t i = 0; i < b->profile->n_includes; i++)
+                build_hash_string(state, b->profile->includes[i].source);
+        return add_whole(b, "mapper-tables", SCOPE_HOST, collect_part_mapper_tables, &part, state);
+}
+
 /* Which targets this machine's disks are of, and the passwords for them. */
 static int add_iscsi(Build *b) {
         Part part = { .build = b };
@@ -285,6 +310,8 @@ static int collect_all(Build *b, Sum *sum) {
                 r = add_hooks(b);
         if (r >= 0)
                 r = add_crypttab(b);
+        if (r >= 0)
+                r = add_mapper_tables(b);
         if (r >= 0)
                 r = add_iscsi(b);
         if (r < 0)

@@ -62,10 +62,14 @@ static int tag_dm(Host *h, const char *block, char ***devices, unsigned depth) {
                 return 0;
         if (startswith(uuid, "LVM-"))
                 return tag_lvm(h, uuid, name);
-        if (startswith(uuid, "CRYPT-VERITY"))
-                return host_tag(h, "block:verity");
-        if (startswith(uuid, "CRYPT-INTEGRITY"))
-                return host_tag(h, "block:integrity");
+        if (startswith(uuid, "CRYPT-VERITY") || startswith(uuid, "CRYPT-INTEGRITY")) {
+                /* In integritytab(5) and veritytab(5) they have these names. */
+                if (name && strv_extend_unique(&h->facts->mapped, name) < 0)
+                        return -ENOMEM;
+                strv_sort(h->facts->mapped);
+                return host_tag(h, startswith(uuid, "CRYPT-VERITY") ? "block:verity"
+                                                                    : "block:integrity");
+        }
         if (startswith(uuid, "CRYPT-")) {
                 r = host_tag(h, "block:crypt");
                 return r >= 0 && name ? host_tag_crypt(h, name, uuid, block, devices, depth) : r;

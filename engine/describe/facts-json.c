@@ -8,6 +8,7 @@
  *     "generic": false,
  *     "iscsi": [ { "address": …, "group": …, "initiator": …, "port": …, "target": … } ],
  *     "machine": "x86_64",            or null
+ *     "mapped": [ "checked", … ],
  *     "microcode": "intel:06-55-04",  or null
  *     "modaliases": [ "pci:v…", … ],
  *     "mounts": [ { "devices": [ "dm-0", … ], "options": …, "type": …, "what": …, "where": … } ],
@@ -128,6 +129,7 @@ int facts_to_json(const Facts *facts, char **ret) {
             json_object_set_new(o, "generic", json_boolean(facts->generic)) < 0 ||
             json_object_set_new(o, "iscsi", iscsi_to_json(facts)) < 0 ||
             json_object_set_new(o, "machine", string_to_json(facts->machine)) < 0 ||
+            json_object_set_new(o, "mapped", strv_to_json(facts->mapped)) < 0 ||
             json_object_set_new(o, "microcode", string_to_json(facts->microcode)) < 0 ||
             json_object_set_new(o, "modaliases", strv_to_json(facts->modaliases)) < 0 ||
             json_object_set_new(o, "mounts", mounts_to_json(facts)) < 0 ||
@@ -335,9 +337,9 @@ static int read_iscsi(const Reader *reader, json_t *o, Facts *facts) {
 }
 
 static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
-        static const char *const known[] = { "crypt",   "generic",   "iscsi",
-                                             "machine", "microcode", "modaliases",
-                                             "mounts",  "tags",      NULL };
+        static const char *const known[] = { "crypt",  "generic",   "iscsi",      "machine",
+                                             "mapped", "microcode", "modaliases", "mounts",
+                                             "tags",   NULL };
         json_t *generic = json_object_get(o, "generic");
         int r;
 
@@ -351,6 +353,7 @@ static int read_facts(const Reader *reader, json_t *o, Facts *facts) {
                                    "--json\" writes");
         if ((r = read_strv(reader, o, "tags", true, &facts->tags)) < 0 ||
             (r = read_strv(reader, o, "modaliases", true, &facts->modaliases)) < 0 ||
+            (r = read_strv(reader, o, "mapped", true, &facts->mapped)) < 0 ||
             (r = read_string(reader, o, "machine", &facts->machine)) < 0 ||
             (r = read_string(reader, o, "microcode", &facts->microcode)) < 0 ||
             (r = read_mounts(reader, o, facts)) < 0 || (r = read_crypt(reader, o, facts)) < 0 ||

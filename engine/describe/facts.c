@@ -42,6 +42,7 @@ Facts *facts_free(Facts *facts) {
                 return NULL;
         strv_free(facts->tags);
         strv_free(facts->modaliases);
+        strv_free(facts->mapped);
         for (size_t i = 0; i < facts->n_mounts; i++)
                 facts_mount_done(&facts->mounts[i]);
         free(facts->mounts);

@@ -67,6 +67,7 @@ typedef struct Facts {
         size_t n_mounts;
         FactsCrypt *crypt; /* as they were met, each name once */
         size_t n_crypt;
+        char **mapped; /* names of the dm-integrity and dm-verity layers, sorted, each once */
         FactsIscsi *iscsi; /* as they were met, each once */
         size_t n_iscsi;
         char *machine; /* uname -m of the machine, or NULL */

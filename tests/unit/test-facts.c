@@ -625,6 +625,37 @@ static void test_crypttab(void **state) {
         }
 }
 
+/* Names of what checks the root's blocks, and not of what is on other disks. */
+static void test_mapped(void **state) {
+        static const struct {
+                const char *machine, *names;
+        } cases[] = {
+                { SATA(1, "sda", "8:0") ROOT("8:0", "/dev/sda")
+                  DM("dm-0", "253:0", "CRYPT-INTEGRITY-data", "data") "slave dm-0 sda\n", "" },
+                { SATA(1, "sda", "8:0") DM("dm-0", "253:0", "CRYPT-INTEGRITY-two", "two")
+                  "slave dm-0 sda\n" SATA(2, "sdb", "8:16")
+                  DM("dm-1", "253:1", "CRYPT-INTEGRITY-one", "one") "slave dm-1 sdb\n"
+                  DM("dm-2", "253:2", "CRYPT-INTEGRITY-data", "data") "slave dm-2 sdb\n"
+                  VIRTUAL("md1", "9:1") "slave md1 dm-0\nslave md1 dm-1\n" ROOT("9:1", "/dev/md1"),
+                  "one two" },
+                { SATA(1, "sda", "8:0") DM("dm-0", "253:0", "CRYPT-VERITY-12-root", "root")
+                  "slave dm-0 sda\n" ROOT("253:0", "/dev/mapper/root"), "root" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_recorded_ Recorded m = {};
+                _cleanup_(facts_freep) Facts *facts = NULL;
+                _cleanup_free_ char *names = NULL;
+                Report report = {};
+
+                recorded_new(&m);
+                recorded_add(&m, cases[i].machine);
+                assert_int_equal(facts_new_recorded(m.root, &report, &facts), 0);
+                names = strv_join(facts->mapped, " ");
+                assert_string_equal(names, cases[i].names);
+        }
+}
+
 /* Sessions of the root's own disks, each target once; one whose address can't be told, or that can't
  * be a part of a path, is left to the kernel command line. */
 static void test_iscsi(void **state) {
@@ -961,6 +992,7 @@ static void test_json(void **state) {
                 "      \"port\": \"3260\",\n"
                 "      \"target\": \"iqn.a:store\"\n    }\n  ],\n"
                 "  \"machine\": \"x86_64\",\n"
+                "  \"mapped\": [\n    \"checked\",\n    \"usr\"\n  ],\n"
                 "  \"microcode\": null,\n"
                 "  \"modaliases\": [\n    \"a:1\",\n    \"b:2\"\n  ],\n"
                 "  \"mounts\": [\n    {\n"
@@ -1018,6 +1050,7 @@ static void test_json_strict(void **state) {
                 { "{\"tags\":[\"\"]}", -EINVAL, "", "\"tags\" must be", 0 },
                 { "{\"tags\":[],\"modaliases\":{}}", -EINVAL, "", "\"modaliases\" must be", 0 },
                 { "{\"tags\":[],\"machine\":[]}", -EINVAL, "", "\"machine\" must be", 0 },
+                { "{\"tags\":[],\"mapped\":\"a\"}", -EINVAL, "", "\"mapped\" must be", 0 },
                 { "{\"tags\":[],\"microcode\":1}", -EINVAL, "", "\"microcode\" must be", 0 },
                 { "{\"tags\":[],\"crypt\":[{\"name\":\"a\",\"device\":\"b\",\"x\":0}]}", 0, "f:0",
                   NULL, 0 },
@@ -1075,6 +1108,7 @@ int main(void) {
                 cmocka_unit_test(test_resume),     cmocka_unit_test(test_failures),
                 cmocka_unit_test(test_corrupt),    cmocka_unit_test(test_only_ancestors),
                 cmocka_unit_test(test_crypttab),   cmocka_unit_test(test_luks),
+                cmocka_unit_test(test_mapped),
                 cmocka_unit_test(test_iscsi),
                 cmocka_unit_test(test_superblock), cmocka_unit_test(test_hardware),
                 cmocka_unit_test(test_console),    cmocka_unit_test(test_source),

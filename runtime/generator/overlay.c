@@ -129,15 +129,23 @@ static int read_value(const Generator *g, const char *value, Overlay *o) {
 }
 
 int overlay_read(const Generator *g, Overlay *ret) {
-        static const char *const missing[] = { "rd.overlay.crypt", "rd.live.overlay.thin",
-                                               "rd.live.overlay.cowfs" };
+        static const struct {
+                const char *key, *why;
+        } missing[] = {
+                { "rd.overlay.crypt", "" },
+                { "rd.live.overlay.thin",
+                  ": the overlay is one of files, and gives back the memory "
+                  "of what is removed" },
+                { "rd.live.overlay.cowfs", ": no file system is made for an overlay" },
+        };
         const char *value = find_value(g, "rd.overlay"), *old = find_value(g, "rd.live.overlay");
         Overlay o = {};
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(missing); i++)
-                if (option_get(g, missing[i]))
-                        generator_warn(g, "%s is not supported and was ignored", missing[i]);
+                if (option_get(g, missing[i].key) && !option_is(g, missing[i].key, false))
+                        generator_warn(g, "%s is not supported and was ignored%s", missing[i].key,
+                                       missing[i].why);
         o.wanted = option_is(g, "rd.overlay", true) ||
                    option_bool(g, "rd.live.overlay.overlayfs", false) ||
                    option_bool(g, "rootovl", false);

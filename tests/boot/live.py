@@ -73,6 +73,15 @@ def _other(name, root, **options):
                 root, **options)
 
 
+def _and_off(name, root, system):
+    """A whole system, which is switched off again: its medium is mounted below the very root whose image
+    is on it."""
+    return generic(name, root, system, command_line=_SYSTEM + " test.poweroff",
+                   expect=ROOTS[root].expect + (r"All file systems, .* are detached",
+                                                r"reboot: Power down"),
+                   failures=FAILURES + (r"Not all is detached",))
+
+
 def _fails(name, root, command_line, *expect):
     return _other(name, root, command_line=command_line, expect=expect,
                   failures=(r"Kernel panic", r"STARTED"))
@@ -88,12 +97,8 @@ CASES = [
     _other("live-stick", "live-stick",
            command_line=ROOTS["live-stick"].command_line + " rd.live.ram rd.minmem=256"),
     _other("live-found", "live-found"),
-    # And off again: the medium is mounted below the very root whose image is on it.
-    generic("debian12-generic-real-live", "debian12-live", command_line=_SYSTEM + " test.poweroff",
-            expect=ROOTS["debian12-live"].expect + (r"All file systems, .* are detached",
-                                                    r"reboot: Power down"),
-            failures=FAILURES + (r"Not all is detached",)),
-    generic("debian13-generic-real-live", "debian13-live", "debian13"),
+    _and_off("debian12-generic-real-live", "debian12-live", "debian12"),
+    _and_off("debian13-generic-real-live", "debian13-live", "debian13"),
     _fails("live-missing", "live-disk", "root=live:LABEL=gone rd.timeout=10",
            r"Timed out waiting for .*gone", r"You are in emergency mode|root account is locked"),
     _fails("live-wrong-path", "live-disk", "root=live:LABEL=livedisk rd.live.dir=elsewhere" + PATIENT,

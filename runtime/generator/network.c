@@ -11,7 +11,7 @@
  *   AUTO: dhcp on any both bootp single-dhcp dhcp6 auto6 either6 link6 link-local ibft none off
  *   vlan=NAME:INTERFACE  bond=NAME:INTERFACE,…:OPTION,…:MTU  bridge=NAME:INTERFACE,…
  *   ifname=NAME:MAC  rd.route=NET:GATEWAY[:INTERFACE]  nameserver=ADDRESS  rd.peerdns=0
- *   bootdev=INTERFACE  BOOTIF=01-MAC  rd.bootif=0
+ *   bootdev=INTERFACE  BOOTIF=01-MAC  rd.bootif=0  rd.iscsi.ibft
  *
  * systemd-network-generator reads most of this, too, but gives up all of it at the first word that it
  * does not know (ip=single-dhcp, a MAC address for a name, nameserver=[…]), has no options of bonds,
@@ -503,7 +503,7 @@ static int find_bootdev(const Generator *g, Network *network) {
 }
 
 static int add_word(const Generator *g, Network *network, const char *word, bool routes) {
-        static const char *const unsupported[] = { "team", "rd.ethtool", "rd.znet" };
+        static const char *const unsupported[] = { "rd.ethtool", "rd.znet" };
         const char *v;
 
         if ((v = option_value(word, "rd.route")))
@@ -526,6 +526,10 @@ static int add_word(const Generator *g, Network *network, const char *word, bool
                 return network_add_bridge(network, v);
         if ((v = option_value(word, "nameserver")))
                 return add_server(network, v);
+        if (option_value(word, "team"))
+                generator_warn(g,
+                               "%s is not supported and was ignored; bond=NAME:INTERFACE,... is",
+                               word);
         for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
                 if (option_value(word, unsupported[i]))
                         generator_warn(g, "%s is not supported and was ignored", word);
@@ -544,6 +548,23 @@ static int read_words(const Generator *g, Network *network) {
                                 generator_warn(g, "%s can't be understood and was ignored", *word);
                 }
         return 0;
+}
+
+/* dracut's other name of ip=ibft. */
+static int add_firmware(const Generator *g, Network *network) {
+        int r;
+
+        if (!option_bool(g, "rd.iscsi.ibft", false))
+                return 0;
+        STRV_FOREACH(word, g->words) {
+                const char *way = option_value(*word, "ip");
+
+                if (way && streq(way, "ibft"))
+                        return 0;
+        }
+        r = network_add_ibft(g, network);
+        network->n_ip += r > 0;
+        return r < 0 ? r : 0;
 }
 
 /* "[ADDRESS]" with what may follow a server's. */
@@ -621,6 +642,8 @@ int generate_network(const Generator *g) {
         r = find_bootdev(g, &network);
         if (r >= 0)
                 r = read_words(g, &network);
+        if (r >= 0)
+                r = add_firmware(g, &network);
         if (r >= 0)
                 r = add_defaults(g, &network);
         return r < 0 ? r : network_write(g, &network);

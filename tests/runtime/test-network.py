@@ -221,6 +221,9 @@ CASES = [
     ("rd.net.timeout.dhcp=long", {}, None, "rd.net.timeout.dhcp=long is no number of seconds"),
     # Malformed, and not there
     ("ip=ibft", {}, None, "firmware has set up no interface"),
+    ("rd.iscsi.ibft", {}, None, "firmware has set up no interface"),
+    ("rd.iscsi.ibft=maybe", {}, None, "rd.iscsi.ibft=maybe is neither"),
+    ("team=team0:lan0,lan1", {}, None, "team0:lan0,lan1 is not supported and was ignored; bond=NAME:"),
 ] + [(word, {}, None, BAD) for word in (
     "ip", "ip=", "ip=x", "ip=rarp", "ip=::::::", "ip=lan0:rarp", "ip=lan0:", "ip=lan/0:dhcp",
     "ip=averyveryverylongname:dhcp", "ip=10.0.0.256::::::none", "ip=10.0.0.5::::::never",
@@ -237,7 +240,7 @@ CASES = [
     "rd.route=10.0.0.0/8", "rd.route=10.0.0.0/33:10.0.0.1", "rd.route=10.0.0.0/8:[2001:db8::1]",
     "rd.route=10.0.0.0/8:10.0.0.1:a/b", "rd.route=10.0.0.0/8:10.0.0.1:lan0:x",
 )] + [(word, {}, None, "is not supported and was ignored") for word in (
-    "team=team0:lan0,lan1", "rd.ethtool=lan0:off:1000", "rd.znet=qeth,0.0.f5f0")]
+    "rd.ethtool=lan0:off:1000", "rd.znet=qeth,0.0.f5f0")]
 
 TIME = "INITRDD_TIMEOUT=180"
 MOUNTS = [
@@ -393,6 +396,10 @@ class Network(unittest.TestCase):
         self.ibft(2, mac="52:54:00:11:22:55", flags="0", ip_addr="10.0.0.6", prefix_len="24")
         found, told = self.run_generator("ip=ibft")
         self.assertEqual(told, "")
+        for same in ("rd.iscsi.ibft", "ip=ibft rd.iscsi.ibft=1", "rd.iscsi.ibft ip=ibft ip=lan0:dhcp"):
+            others, told = self.run_generator(same)
+            self.assertEqual(told, "")
+            self.assertEqual(others, dict(others, **found))
         found = {path[len(NETWORK):]: text for path, text in found.items()
                  if path.startswith(NETWORK)}
         self.assertEqual(found, {

@@ -18,6 +18,8 @@ INITIATOR = "iqn.2026-01.org.example:guest"
 # Of the machine, and of the target that must prove itself.
 LOGIN = ("guest", "guest-secret-1"), ("store", "store-secret-2")
 NEEDS = {"tgtd": "tgt", "tgtadm": "tgt", "nbd-server": "nbd-server", "qemu-nbd": "qemu-utils"}
+# What QEMU gives a card to start a machine from.
+ROM = "/usr/lib/ipxe/qemu/efi-virtio.rom"
 # How much later than its client a server starts.
 LATE = 30
 
@@ -86,6 +88,48 @@ def _iscsi(fixture, system=None, login=None):
                 targets.add(str(n), path, login)
             yield network.around()
     return around
+
+
+# The boot loader in the card: it attaches the disk, as a machine would that has none, and leaves the
+# table behind that says how (iBFT).
+_IPXE = """#!ipxe
+set initiator-iqn {initiator}
+set username {login[0][0]}
+set password {login[0][1]}
+set reverse-username {login[1][0]}
+set reverse-password {login[1][1]}
+sanhook --drive 0x80 iscsi:{server}:::1:{target}
+kernel {url}vmlinuz initrd=image {command_line}
+initrd --name image {url}image
+boot
+"""
+
+
+@contextlib.contextmanager
+def _from_card(case, work):
+    """Kernel and image come over the wire, and the disk is known to the firmware alone."""
+    _need("tgtd", "tgtadm")
+    if not os.path.exists(ROM):
+        report.skip("%s is not installed (package ipxe-qemu)" % ROM)
+    directory = os.path.join(work, case.name + ".http")
+    os.makedirs(directory, exist_ok=True)
+
+    def publish(kernel, image, command_line):
+        for name, path in (("vmlinuz", kernel), ("image", image)):
+            cache.run("ln", "-sfn", path, os.path.join(directory, name))
+        with open(os.path.join(directory, "script"), "w", encoding="ascii") as stream:
+            stream.write(_IPXE.format(
+                initiator=INITIATOR, login=LOGIN, server=servers.SERVER, target=TARGET % "0",
+                url=servers.URL, command_line=command_line))
+
+    with _copies(case, work, "ext4") as (path,), servers.Network(work, case.name) as network:
+        network.dhcp("--dhcp-boot=%sscript" % servers.URL)
+        network.http(directory)
+        Targets(network).add("0", path, LOGIN)
+        around = network.around(start=True)
+        around.publish = publish
+        yield around
+    cache.remove(directory)
 
 
 @contextlib.contextmanager
@@ -210,6 +254,9 @@ CASES = [
             expect=(r"iSCSI target .* can't be had yet: ", r"was the last try: ",
                     r"(You are in emergency mode|root account is locked)"),
             failures=(r"Kernel panic",)),
+    # Nobody tells the image anything but that there is a firmware that knows.
+    generic("iscsi-ibft", "iscsi", around=_from_card, timeout=400,
+            command_line="root=UUID=%s ip=ibft rd.iscsi.firmware" % UUID["ext4"] + PATIENT),
     # A disk, from a server that is late.
     generic("nbd-port-late", "nbd", around=_nbd_port,
             command_line="root=UUID=%s netroot=nbd:%s:2000" % (

@@ -85,6 +85,8 @@ class Runner:
                 images = []
             if tools:
                 command_line += " test.tools=/dev/vd" + "abcdef"[len(images)]
+            if around and around.publish:
+                around.publish(kernel.vmlinuz, image, command_line)
             return qemu.Boot(kernel.vmlinux, image, command_line, images + list(tools), **extra)
         for path in qemu.FIRMWARE + (EFI_STUB,):
             if not os.path.exists(path):

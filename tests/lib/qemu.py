@@ -58,10 +58,12 @@ def sata(images):
 class Around:
     """What a boot runs in: a command to start QEMU with (ip netns exec NAME, say), and devices.
     `events` are (pattern, action): action() is called when the console first says so, and must not
-    take long."""
+    take long. With `publish` the machine starts by itself, from one of the devices, and
+    publish(kernel, image, command line) is called before, to put these where they are loaded from."""
 
-    def __init__(self, prefix=(), devices=(), events=()):
+    def __init__(self, prefix=(), devices=(), events=(), publish=None):
         self.prefix, self.devices, self.events = list(prefix), list(devices), list(events)
+        self.publish = publish
 
 
 class Boot:
@@ -84,7 +86,7 @@ class Boot:
             code, variables = FIRMWARE
             command += ["-drive", "if=pflash,format=raw,readonly=on,file=" + code,
                         "-drive", "if=pflash,format=raw,snapshot=on,file=" + variables]
-        else:
+        elif not self.around.publish:
             command += ["-kernel", self.kernel, "-initrd", self.initrd,
                         "-append", self.command_line]
         for disk in self.disks:

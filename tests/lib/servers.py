@@ -37,6 +37,8 @@ STATIC, STATIC6 = "10.9.9.5", "fd00:9::5"
 NETMASK, PREFIX = "255.255.255.0", 24
 # Of the guest's first card, the second, …
 MACS = ["52:54:00:09:09:%02x" % n for n in range(1, 5)]
+# Where everything of HTTP is.
+URL = "http://%s/" % SERVER
 # What is exported over NFS.
 EXPORT = "/srv/root"
 # What a server that starts is waited for, however busy the machine is.
@@ -197,8 +199,15 @@ class Network:
         self.start("ganesha.nfsd", "-F", "-f", conf, "-L", "STDERR", "-p", "/run/ganesha.pid")
         self.wait_tcp(2049)
 
-    def around(self, cards=1, model="virtio-net-pci"):
-        """What QEMU is started with: that many cards on one wire."""
+    def http(self, directory):
+        """Serves a directory at HTTP."""
+        self.start(sys.executable, "-m", "http.server", "--bind", SERVER, "--directory", directory,
+                   "80")
+        self.wait_tcp(80)
+
+    def around(self, cards=1, model="virtio-net-pci", start=False):
+        """What QEMU is started with: that many cards on one wire. With `start` the machine starts from
+        the first of them, by the iPXE that QEMU has in it."""
         wire = "tap,id=wire,ifname=guest0,script=no,downscript=no"
         if self.vlan:
             wire = "socket,id=wire,udp=127.0.0.1:%d,localaddr=127.0.0.1:%d" % VLAN_PORTS
@@ -210,6 +219,7 @@ class Network:
             ends = ["end%d" % n for n in range(cards)]
             for end in ends:
                 devices += ["-netdev", "hubport,hubid=0,id=" + end]
-        for end, mac in zip(ends, MACS):
-            devices += ["-device", "%s,netdev=%s,mac=%s,romfile=" % (model, end, mac)]
+        for n, (end, mac) in enumerate(zip(ends, MACS)):
+            devices += ["-device", "%s,netdev=%s,mac=%s,%s" % (
+                model, end, mac, "bootindex=1" if start and n == 0 else "romfile=")]
         return qemu.Around(self._inside(mounts=False), devices)

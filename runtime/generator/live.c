@@ -5,6 +5,7 @@
  *
  *   root=live:DEVICE       LABEL=, CDLABEL=, UUID=, PARTUUID=, PARTLABEL= or /dev/…
  *   root=live:/FILE        of the initramfs
+ *   root=live:URL, root=URL    a file of a server, http:// https:// ftp:// tftp://
  *   root=DEVICE rd.live.image   the same, as it once was written
  *   rd.live.dir=PATH       where on the medium; LiveOS
  *   rd.live.squashimg=NAME     what is there; squashfs.img
@@ -28,6 +29,7 @@
  *
  *   run-initramfs-live.mount     the medium, where installers look for it; or, where it has no name,
  *   initrdd-live-find.service    which does the same when it has found it
+ *   initrdd-live-fetch.service   before the mount, where the medium is a file of a server
  *   initrdd-live.service         the root in the image: /run/rootfsbase
  *   initrdd-overlay.service      what is written to: /run/overlayfs, /run/ovlwork
  *   sysroot.mount                the one over the other
@@ -41,36 +43,27 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "generator.h"
+#include "live-spec.h"
 #include "string-util.h"
 
 #define MEDIUM "run-initramfs-live.mount"
 #define FIND "initrdd-live-find.service"
+#define FETCHED "/run/initramfs/fetched/image"
+#define FETCH "initrdd-live-fetch.service"
 #define MIB_LEFT 1024
+/* What is left of memory by an image that has to be there: nothing would start with less. */
+#define MIB_LEFT_FETCHED 128
 #define SYSTEMD_SECONDS 90
 
 typedef struct Live {
         const char *spec; /* as it was written, without "live:" */
+        char *url; /* or NULL; as it may be shown */
         char *node; /* or NULL: a file */
         char *find; /* or what to find it by: an argument of initrdd-live-find */
         const char *directory, *image;
         unsigned left;
         bool copy, writable, plain;
 } Live;
-
-/* What is behind "live:", however it is said; NULL when the root is something else. */
-static const char *find_spec(const Generator *g) {
-        const char *root = option_get(g, "root"), *spec;
-
-        if (!root)
-                return NULL;
-        spec = startswith(root, "live:");
-        if (spec)
-                return spec;
-        if (startswith(root, "http://") || startswith(root, "https://"))
-                return root;
-        return option_is(g, "rd.live.image", true) ? root : NULL;
-}
 
 /* live-boot(7) */
 static bool is_debian(const Generator *g) {
@@ -80,7 +73,7 @@ static bool is_debian(const Generator *g) {
 }
 
 bool live_is_root(const Generator *g) {
-        return find_spec(g) || is_debian(g);
+        return live_find_spec(g) || is_debian(g);
 }
 
 /* A path below a directory, without its first slash. */
@@ -99,16 +92,35 @@ static const char *read_path(const Generator *g, const char *key, const char *ot
         return otherwise;
 }
 
-static unsigned read_left(const Generator *g) {
+static unsigned read_left(const Generator *g, unsigned otherwise) {
         const char *value = option_get(g, "rd.minmem");
         unsigned mib;
 
         if (!value)
-                return MIB_LEFT;
+                return otherwise;
         if (isdigit((unsigned char) *value) && parse_unsigned(value, &mib) >= 0)
                 return mib;
         generator_warn(g, "rd.minmem=%s is no number of MiB and was ignored", value);
-        return MIB_LEFT;
+        return otherwise;
+}
+
+/* 1, or 0 when it can't be fetched. */
+static int read_url(const Generator *g, Live *live) {
+        _cleanup_free_ char *program = NULL;
+        int r;
+
+        r = live_url_to_shown(live->spec, &live->url);
+        if (r == -EINVAL)
+                generator_warn(g, "root=live: is followed by a URL that names no file");
+        if (r < 0)
+                return r == -EINVAL ? 0 : r;
+        live->spec = live->url;
+        if (str_printf(&program, "%s/usr/lib/initrdd/initrdd-live-fetch", g->root) < 0)
+                return -ENOMEM;
+        if (access(program, X_OK) >= 0)
+                return 1;
+        generator_warn(g, "%s: this image can't fetch files; it needs Modules=livenet", live->url);
+        return 0;
 }
 
 /* 1, or 0 when there is nothing that could be mounted. */
@@ -118,6 +130,8 @@ static int read_spec(const Generator *g, Live *live) {
         };
         int r;
 
+        if (live_spec_is_url(live->spec))
+                return read_url(g, live);
         for (size_t i = 0; i < ELEMENTSOF(urls); i++)
                 if (startswith(live->spec, urls[i])) {
                         generator_warn(g, "%s: an image can't be fetched from the network",
@@ -195,26 +209,54 @@ static int write_find(const Generator *g, const Live *live) {
         return generator_write(g, g->normal, FIND, text);
 }
 
+static int write_fetch(const Generator *g, const Live *live) {
+        _cleanup_free_ char *shown = unit_escape_percent(live->url), *text = NULL;
+
+        if (!shown || str_printf(&text,
+                                 "[Unit]\n"
+                                 "Description=Image of the Root from %s\n"
+                                 "Documentation=man:initrdd-cmdline(7)\n"
+                                 "DefaultDependencies=no\n"
+                                 "IgnoreOnIsolate=yes\n"
+                                 "Wants=network-online.target\n"
+                                 "After=network-online.target\n"
+                                 "\n"
+                                 "[Service]\n"
+                                 "Type=oneshot\n"
+                                 "RemainAfterExit=yes\n"
+                                 "StandardOutput=journal%s\n"
+                                 "StandardError=journal+console\n"
+                                 "ExecStart=/usr/lib/initrdd/initrdd-live-fetch --left=%u\n",
+                                 shown, option_bool(g, "rd.live.debug", false) ? "+console" : "",
+                                 live->left) < 0)
+                return -ENOMEM;
+        return generator_write(g, g->normal, FETCH, text);
+}
+
 /* The medium's own mount, and that there is a device to wait for. */
 static int write_medium(const Generator *g, const Live *live, bool check) {
-        _cleanup_free_ char *what = unit_escape_percent(live->node ?: live->spec), *unit = NULL;
-        _cleanup_free_ char *text = NULL, *wait = NULL;
+        _cleanup_free_ char *what = unit_escape_percent(live->url      ? FETCHED
+                                                        : live->node ?: live->spec);
+        _cleanup_free_ char *text = NULL, *wait = NULL, *unit = NULL;
         bool rw = option_get(g, "rw") && !option_get(g, "ro");
         int r;
 
+        if (live->url && (r = write_fetch(g, live)) < 0)
+                return r;
         if (!what ||
             str_printf(&text,
                        "[Unit]\n"
                        "Description=Medium with the Image of the Root\n"
                        "Documentation=man:initrdd-cmdline(7)\n"
                        "DefaultDependencies=no\n"
-                       "%s%s\n"
+                       "%s%s%s\n"
                        "[Mount]\n"
                        "What=%s\n"
                        "Where=/run/initramfs/live\n"
                        "Options=%s%s\n",
                        live->node ? ""
                                   : "Wants=modprobe@loop.service\nAfter=modprobe@loop.service\n",
+                       live->url ? "Requires=" FETCH "\nAfter=" FETCH "\n" : "",
                        check ? "Requires=initrdd-live-check.service\n"
                                "After=initrdd-live-check.service\n"
                              : "",
@@ -353,8 +395,9 @@ static int write_units(const Generator *g, Live *live, const Overlay *o) {
 
         live->directory = read_path(g, "rd.live.dir", live->directory ?: "LiveOS");
         live->image = read_path(g, "rd.live.squashimg", live->image ?: "squashfs.img");
-        live->copy = option_bool(g, "rd.live.ram", live->copy);
-        live->left = read_left(g);
+        /* What was fetched is there already. */
+        live->copy = option_bool(g, "rd.live.ram", live->copy) && !live->url;
+        live->left = read_left(g, live->url ? MIB_LEFT_FETCHED : MIB_LEFT);
         live->writable = option_bool(g, "rd.writable.fsimg", false);
         live->plain = o->none;
         r = write_check(g, live);
@@ -370,7 +413,7 @@ static int write_units(const Generator *g, Live *live, const Overlay *o) {
 }
 
 int generate_live(const Generator *g) {
-        Live live = { .spec = find_spec(g) };
+        Live live = { .spec = live_find_spec(g) };
         Overlay o = {};
         int r;
 
@@ -385,6 +428,7 @@ int generate_live(const Generator *g) {
         if (r > 0 && (r = overlay_read(g, &o)) >= 0)
                 r = write_units(g, &live, &o);
         overlay_done(&o);
+        free(live.url);
         free(live.node);
         free(live.find);
         return r < 0 ? r : 0;

@@ -2,12 +2,14 @@
 """Images on a medium, and overlays over any root."""
 
 import contextlib
+import os
 
 from builder import Image
 from case import PATIENT, ROOTS, Case, Root, generic, shows
 import disks
 import medium
 import qemu
+import servers
 from qemu import FAILURES
 
 
@@ -19,6 +21,18 @@ def _medium_in(drive):
         yield qemu.Around(devices=drive(medium.path(disks.fixture(case.disks, case.root.system))))
 
     return {"around": around}
+
+
+@contextlib.contextmanager
+def _served(case, work):
+    """The root's medium as a file of a server, which starts after its clients."""
+    directory = disks.fixture(case.disks, case.root.system)
+    with servers.Network(work, case.name) as network:
+        network.dhcp()
+        around = network.around()
+        around.events.append((r"medium\.raw can't be had yet", lambda: network.later(
+            5, lambda: network.http(directory))))
+        yield around
 
 
 def _live(marker, started=1, source="LiveOS_rootfs"):
@@ -99,6 +113,13 @@ CASES = [
     _other("live-found", "live-found"),
     _and_off("debian12-generic-real-live", "debian12-live", "debian12"),
     _and_off("debian13-generic-real-live", "debian13-live", "debian13"),
+    # Nothing but the root is said. The server has the medium alone: it is in memory.
+    generic("live-http", "live-cd", around=_served,
+            image={"settings": ("Modules=livenet",), "packages": ("curl",)},
+            command_line="root=live:%s%s" % (servers.URL, os.path.basename(medium.path("")))
+            + PATIENT,
+            expect=(r"http://10\.9\.9\.1/medium\.raw can't be had yet: \(7\)",
+                    r"http://10\.9\.9\.1/medium\.raw is there") + _live("live-cd")),
     _fails("live-missing", "live-disk", "root=live:LABEL=gone rd.timeout=10",
            r"Timed out waiting for .*gone", r"You are in emergency mode|root account is locked"),
     _fails("live-wrong-path", "live-disk", "root=live:LABEL=livedisk rd.live.dir=elsewhere" + PATIENT,

@@ -303,8 +303,9 @@ CASES = [
     ("'root=live:/dev/a\nb'", ALL, "is neither a device"),
     ("root=live:/dev/a\\\\", ALL, "is neither a device"),
     ("rd.live.image", ALL, "rd.live.image is nothing without root="),
-    ("root=live:http://x/y.img", ALL, "can't be fetched from the network"),
-    ("root=https://x/y.img", ALL, "can't be fetched from the network"),
+    ("root=live:http://u:secret@x/y.img", ALL, " http://x/y.img: this image can't fetch files"),
+    ("root=https://x/y.img", ALL, "this image can't fetch files; it needs Modules=livenet"),
+    ("root=live:torrent://x/y", ALL, "can't be fetched from the network"),
     ("root=live:nfs://x/y", ALL, "can't be fetched from the network"),
     ("root=live:LABEL=A rd.live.dir=/a/b rd.live.squashimg=c.d",
      by_label(helper=' "/dev/disk/by-label/A" "a/b" "c.d"'), ""),
@@ -645,6 +646,63 @@ class Generator(unittest.TestCase):
             "r/usr/bin/checkisomd5": "", "n/initrdd-live-check.service": [
                 'ExecStart=checkisomd5 --verbose "/dev/disk/by-label/A"\n',
                 "After=dev-disk-by\\x2dlabel-A.device\n"]}), "")
+
+    FETCH = "n/initrdd-live-fetch.service"
+
+    def fetched(self, shown, left=128, **options):
+        """The units of an image that a server has."""
+        options.setdefault("helper", ' "%s" "LiveOS" "squashfs.img"' % shown)
+        files = live("/run/initramfs/fetched/image", "Options=loop,ro\n", **options)
+        files = merged(files, "e/run-initramfs-live.mount", "Requires=initrdd-live-fetch.service\n",
+                       "After=initrdd-live-fetch.service\n")
+        return dict(files, **{self.FETCHER: "", self.FETCH: [
+            "Description=Image of the Root from %s\n" % shown, "After=network-online.target\n",
+            "StandardOutput=journal\n",
+            "ExecStart=/usr/lib/initrdd/initrdd-live-fetch --left=%d\n" % left]})
+
+    FETCHER = "r/usr/lib/initrdd/initrdd-live-fetch"
+
+    def test_medium_from_server(self):
+        """Where the program for it is in the image. No password gets into a unit, or into a message."""
+        http = "http://10.0.0.1/a/b.iso"
+        for line, files, log in (
+                ("root=live:" + http, self.fetched(http), ""),
+                ("root=" + http, self.fetched(http), ""),
+                ("root=%s rd.live.image" % http, self.fetched(http), ""),
+                ("root=live:https://x:8080/y", self.fetched("https://x:8080/y"), ""),
+                ("root=live:ftp://[fd00::1]/y%20z?a=$b",
+                 dict(self.fetched("ftp://[fd00::1]/y%%20z?a=$b",
+                                   helper=' "ftp://[fd00::1]/y%%20z?a=$$b" "LiveOS" "squashfs.img"'),
+                      **{"r/run/systemd/network/99-initrdd-default.network": "DHCP=ipv6\n"}), ""),
+                ("root=live:tftp://x/y", self.fetched("tftp://x/y"), ""),
+                ("root=live:http://user:se@cret@x/y", self.fetched("http://x/y"), ""),
+                # It is in memory anyway.
+                ("root=%s rd.live.ram rd.minmem=77" % http, self.fetched(http, 77), ""),
+                ("root=%s rd.minmem=x" % http, self.fetched(http), "rd.minmem=x is no number"),
+                ("root=%s rd.live.check" % http, self.fetched(http), "it is for devices"),
+                ("root=%s rd.live.debug" % http,
+                 merged(merged(dict(self.fetched(http), **{self.FETCH: []}), self.FETCH,
+                               "StandardOutput=journal+console\n"), LIVE, "journal+console\n"), ""),
+                ("root=%s rd.overlay=none" % http,
+                 self.fetched(http, helper=' --plain "%s" "LiveOS" "squashfs.img"' % http,
+                              overlay=None, root="What=/run/rootfsbase\n"), ""),
+                ("root=live:http://", None, "a URL that names no file"),
+                ("root=live:http:///x", None, "names no file"),
+                ("root=live:http://x", None, "names no file"),
+                ("root=live:http://x/", None, "names no file"),
+                ("root=live:http://secret@/x", None, "names no file"),
+                ("'root=live:http://x/a b'", None, "names no file"),
+                ("'root=live:http://x/a\nb'", None, "names no file"),
+                ("'root=live:http://x/a\"'", None, "names no file")):
+            with self.subTest(line):
+                self.directory.cleanup()
+                self.setUp()
+                os.makedirs(os.path.join(self.directory.name, os.path.dirname(self.FETCHER)))
+                self.write(self.FETCHER, "")
+                os.chmod(os.path.join(self.directory.name, self.FETCHER), 0o755)
+                self.check(line, files or dict(ALL, **{self.FETCHER: ""}), log)
+                for text in self.tree().values():
+                    self.assertNotIn("se@cret", text)
 
     def test_real_root(self):
         before = self.tree()

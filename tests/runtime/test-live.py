@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""initrdd-live, initrdd-live-find and initrdd-overlay with each kind of image and of overlay, without a boot.
+"""initrdd-live, initrdd-live-find, initrdd-overlay and initrdd-live-fetch with each kind of image and of
+overlay, without a boot.
 
 They are run in a mount namespace of their own with an empty /run, by root, on a kernel with loop
 devices, squashfs and overlayfs; elsewhere this is skipped. Media are directories, devices are loop
-devices.
+devices. The servers that something is fetched from are here, in the network of the machine.
 """
 
+import http.server
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
-LIVE, OVERLAY, FIND = (os.path.abspath(sys.argv.pop(1)) for _ in range(3))
-PROGRAMS = ("unshare", "mksquashfs", "mke2fs", "losetup")
-# $1 is the directory with the images; $live, $find and $overlay are the programs.
+LIVE, OVERLAY, FIND, FETCH = (os.path.abspath(sys.argv.pop(1)) for _ in range(4))
+PROGRAMS = ("unshare", "mksquashfs", "mke2fs", "losetup", "curl")
+# $1 is the directory with the images; $live, $find, $overlay and $fetch are the programs.
 PREPARE = """
 cd "$1"
 mount --make-rprivate /
@@ -42,6 +46,75 @@ echo "kept: $(cat /run/sysroot/kept 2>/dev/null)"
 echo once >>/run/sysroot/kept
 echo "upper: $(readlink /run/overlayfs)"
 """
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    CONTENT = b"content\n"
+
+    def answer(self, status, *headers):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def do_HEAD(self):
+        self.server.requests.append("HEAD " + self.path)
+        if self.path == "/large":
+            self.answer(200, ("Content-Length", str(1 << 40)))
+        elif self.path == "/no-head":
+            self.answer(405, ("Content-Length", "7"))
+        else:
+            self.find()
+
+    def do_GET(self):
+        self.server.requests.append("GET " + self.path)
+        self.find()
+
+    def find(self):
+        """Answers what is the same for both, and with the content who asks for it."""
+        self.server.logins.add(self.headers["Authorization"])
+        size = ("content-length", str(len(self.CONTENT)))
+        again = self.server.requests.count("GET " + self.path) > 1
+        if self.path.startswith("/moved"):
+            assert self.path == "/moved?[{a}]"
+            self.answer(302, ("Location", "/file"), ("Content-Length", str(1 << 40)))
+            return
+        if self.path == "/missing" or (self.path == "/late" and not again):
+            self.answer(404, ("Content-Length", "0"))
+            return
+        self.answer(200, *([] if self.path in ("/no-size", "/endless") else [size]))
+        if self.command == "HEAD":
+            return
+        if self.path == "/cut" and not again:
+            self.wfile.write(self.CONTENT[:3])
+            return
+        self.wfile.write(self.CONTENT)
+        try:
+            while self.path == "/endless":
+                self.wfile.write(bytes(1 << 20))
+        except OSError:
+            pass # who asked has had enough
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Answers until the end of the block; knows what it was asked."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests, self.logins = [], set()
+        self.thread = threading.Thread(target=self.serve_forever)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
 
 
 class Programs(unittest.TestCase):
@@ -97,9 +170,13 @@ class Programs(unittest.TestCase):
         os.mkdir(path("empty"))
 
     @classmethod
-    def shell(cls, script):
+    def shell(cls, script, **environment):
+        environment = dict(os.environ, live=LIVE, overlay=OVERLAY, find=FIND, fetch=FETCH, LC_ALL="C",
+                           **environment)
+        for name in [name for name in environment if name.lower().endswith("_proxy")]:
+            del environment[name]
         return subprocess.run(["unshare", "-m", "sh", "-ec", script, "sh", cls.directory], text=True,
-                              env=dict(os.environ, live=LIVE, overlay=OVERLAY, find=FIND, LC_ALL="C"),
+                              env=environment,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                               timeout=300)
 
@@ -188,6 +265,90 @@ class Programs(unittest.TestCase):
         self.find("--timeout=1 --with=x", 1, "looked at: none, there was no disk", disks=())
         # What is no file system, and what is no image, is passed over or told.
         self.find("--timeout=1 --with=x", 1, "No file system has x;", disks=("t3",))
+
+    # From a server
+
+    def fetch(self, path, result, *says, options="", left=0, after="", login="", free=64):
+        """`options` are more of the kernel command line; so many MiB of memory are `free`."""
+        with Server() as server:
+            line = "root=live:http://%s127.0.0.1:%d%s %s" % (login, server.server_port, path, options)
+            if "rd.timeout" not in line:
+                line += " rd.timeout=1"
+            script = 'echo "MemAvailable: %d kB" >/run/meminfo\n' % (free * 1024)
+            script += "mount --bind /run/meminfo /proc/meminfo\n"
+            done = self.shell(PREPARE + script + '"$fetch" --left=%d\n' % left + after,
+                              SYSTEMD_PROC_CMDLINE=line)
+        self.assertEqual(done.returncode, result, done.stdout)
+        for text in says:
+            self.assertIn(text.replace("SERVER", "127.0.0.1:%d" % server.server_port), done.stdout)
+        return done.stdout, server
+
+    IS_THERE = ("cd /run/initramfs\ntest $(cat fetched/image) = content\ntest ! -e fetched.headers\n"
+                "findmnt -nro FSTYPE,SIZE fetched\n")
+
+    def test_fetched(self):
+        told, _ = self.fetch("/file", 0, "Fetching http://SERVER/file to memory (1 MiB)",
+                             "tmpfs 64K", after=self.IS_THERE)
+        self.assertNotIn("can't", told)
+        # What stands for something else in a URL is as it was written; the size is that of the end.
+        self.fetch("/moved?[{a}]", 0, "to memory (1 MiB)", after=self.IS_THERE)
+
+    def test_fetched_with_login(self):
+        told, server = self.fetch("/file", 0, after=self.IS_THERE, login="me:pass-word@")
+        self.assertNotIn("pass-word", told)
+        self.assertEqual(server.logins, {"Basic bWU6cGFzcy13b3Jk"})
+
+    def test_size_unknown(self):
+        """A server that doesn't like to be asked, and one that doesn't say."""
+        self.fetch("/no-head", 0, "Fetching http://SERVER/no-head to memory\n", after=self.IS_THERE)
+        self.fetch("/no-size", 0, "Fetching http://SERVER/no-size to memory\n", after=self.IS_THERE)
+        self.fetch("/endless", 1, "/endless is larger than the memory that is free; see rd.minmem=",
+                   left=56)
+        self.fetch("/no-size", 1, "There is no room for http://SERVER/no-size: 64 MiB of memory are free, "
+                   "and 65 MiB are to be left; see rd.minmem=", left=65)
+
+    def test_too_large(self):
+        told, server = self.fetch("/large", 1, "There is no room for http://SERVER/large, which has 1048577 "
+                                  "MiB: 64 MiB of memory are free, and 5 MiB are to be left; see "
+                                  "rd.minmem=", left=5)
+        self.assertEqual(len(told.splitlines()), 1)
+        self.assertEqual(server.requests, ["HEAD /large"])
+
+    def test_not_there(self):
+        """An end, however often it was tried; the same is said once, and at the end."""
+        until = int(time.monotonic()) + 4
+        told, server = self.fetch("/missing", 1, "SERVER/missing can't be had yet: (22) The requested URL",
+                                  "can't be had, that was the last try: (22) ",
+                                  options="rd.timeout=%d" % until)
+        self.assertEqual(told.count("can't be had yet"), 1)
+        self.assertGreater(server.requests.count("GET /missing"), 1)
+        # Once in any case.
+        _, server = self.fetch("/missing", 1, "last try: (22)")
+        self.assertEqual(server.requests.count("GET /missing"), 1)
+
+    def test_later(self):
+        told, _ = self.fetch("/late", 0, "can't be had yet: (22)", "SERVER/late is there",
+                             options="rd.timeout=0", after=self.IS_THERE)
+        self.assertNotIn("last try", told)
+
+    def test_cut_off(self):
+        """What breaks off is fetched again."""
+        self.fetch("/cut", 0, "can't be had yet: (18) transfer closed", "/cut is there",
+                   options="rd.timeout=0", after=self.IS_THERE)
+
+    def test_no_server(self):
+        with Server() as server:
+            port = server.server_port
+        done = self.shell(PREPARE + '"$fetch"', SYSTEMD_PROC_CMDLINE="rd.timeout=1 root=http://127.0.0.1:%d/x"
+                          % port)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("last try: (7) Failed to connect to 127.0.0.1 port %d" % port, done.stdout)
+
+    def test_no_url(self):
+        for line in ("", "root=LABEL=a", "root=live:nfs://x/y", "root=live:http://x"):
+            done = self.shell(PREPARE + '"$fetch"', SYSTEMD_PROC_CMDLINE=line)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("The kernel command line has no URL of an image", done.stdout)
 
     # Overlays
 

@@ -100,6 +100,10 @@ bool image_is_usable(const Image *image) {
         }
 }
 
+bool image_hooks_failed(const Image *image) {
+        return streq(image->last_result, "failed") && streq(image->error_name, "HookFailed");
+}
+
 bool image_is_booted(const Image *image) {
         return streq(image->kernel, image->manager->booted_kernel);
 }
@@ -207,6 +211,8 @@ int image_take_report(Image *image, json_t *report) {
         ImageState before = image_shown_state(image);
         ImageState state = image_state_from_string(
                         json_string_value(json_object_get(report, "state")));
+        uint64_t size = image->size;
+        int64_t mtime = image->mtime;
         int r;
 
         if (state < 0)
@@ -222,8 +228,10 @@ int image_take_report(Image *image, json_t *report) {
         if (state == IMAGE_CURRENT) {
                 image->installed = true;
                 image->removed = false;
-                /* Whoever made it so, an older failure is history. */
-                if (streq(image->last_result, "failed")) {
+                /* Whoever made it so, an older failure is history; but that a boot loader was not
+                 * told of this very file is not mended by looking. */
+                if (streq(image->last_result, "failed") &&
+                    !(image_hooks_failed(image) && image->size == size && image->mtime == mtime)) {
                         r = image_set_error(image, "done", "", "");
                         if (r < 0)
                                 return r;

@@ -83,6 +83,8 @@ DEFINE_CLEANUP_FUNC(Image *, image_free);
 ImageState image_shown_state(const Image *image);
 /* Whether a machine would boot with it, as far as is known. */
 bool image_is_usable(const Image *image) _pure_;
+/* It is in its place, but the boot loader's hooks that were to tell of it failed. */
+bool image_hooks_failed(const Image *image) _pure_;
 bool image_is_booted(const Image *image) _pure_;
 bool image_is_default(const Image *image) _pure_;
 /* Why not, in a sentence, to be shown to a person. The caller frees. */

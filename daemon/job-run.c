@@ -123,7 +123,8 @@ static void on_hooks_done(void *userdata, const char *failure) {
                 job_log_failed_hook(job, failure);
                 queue_finish(job->manager, job, JOB_RESULT_IS_FAILED, "HookFailed", failure);
         } else
-                queue_finish(job->manager, job, JOB_RESULT_IS_DONE, "", "");
+                queue_finish(job->manager, job,
+                             job->changed ? JOB_RESULT_IS_DONE : JOB_RESULT_IS_UNCHANGED, "", "");
 }
 
 static void set_stage(Job *job, const char *stage, int progress) {
@@ -167,11 +168,13 @@ static void handle_built(Job *job, json_t *result) {
                 if (job_start_worker(job) >= 0)
                         return;
         }
-        if (job->changed && image && !job->no_hooks) {
+        /* Those that failed are run again, though the image is what it was. */
+        if (image && !job->no_hooks && (job->changed || image_hooks_failed(image))) {
                 set_stage(job, "hooks", 100);
                 if (post_update_start(m, job->kernel, path, on_hooks_done, job) > 0) {
                         /* A hook may ask for a build itself, which must not wait for the hook. */
                         m->running = NULL;
+                        manager_update(m);
                         queue_run(m);
                         return;
                 }

@@ -165,6 +165,15 @@ Image *job_image(const Job *job) {
         return manager_find_image(job->manager, job->kernel, job->profile);
 }
 
+bool job_runs_hooks(const Job *job) {
+        return job->state == JOB_RUNNING && streq(job->stage, "hooks");
+}
+
+bool job_is_replacing(const Job *job) {
+        return job->type == JOB_BUILD && (job_runs_hooks(job) || (job->manager->running == job &&
+                                                                  streq(job->stage, "install")));
+}
+
 bool job_is_cancellable(const Job *job) {
         if (job->state == JOB_FINISHED || job->type == JOB_REMOVE)
                 return job->state == JOB_QUEUED;

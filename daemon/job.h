@@ -120,3 +120,7 @@ bool job_is_equal(const Job *job, const JobRequest *request);
 Image *job_image(const Job *job);
 /* False while an image is being put in its place, and at the end. */
 bool job_is_cancellable(const Job *job) _pure_;
+/* Its image is in its place, and the boot loader's hooks are at work. */
+bool job_runs_hooks(const Job *job) _pure_;
+/* Who goes down now may not come up again: an image is put in its place, or the boot loader told of it. */
+bool job_is_replacing(const Job *job) _pure_;

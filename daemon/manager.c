@@ -138,10 +138,13 @@ static void update_safety(Manager *m) {
 static void update_inhibitor(Manager *m) {
         const Job *job = m->running;
         const Image *image = job ? job_image(job) : NULL;
+        bool replacing = false;
 
-        if (!job || job->type != JOB_BUILD)
+        for (size_t i = 0; i < m->n_jobs; i++)
+                replacing |= job_is_replacing(m->jobs[i]);
+        if (!replacing && (!job || job->type != JOB_BUILD))
                 inhibitor_set(m, INHIBIT_NONE, NULL);
-        else if (streq(job->stage, "install") || (image && !image_is_usable(image)))
+        else if (replacing || (image && !image_is_usable(image)))
                 inhibitor_set(m, INHIBIT_BLOCK,
                               "The image that the machine boots with is being made");
         else

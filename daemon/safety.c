@@ -37,22 +37,33 @@ static int blockers_of_kernel(const Manager *m, const char *kernel, char ***l) {
                 if (r < 0)
                         return r;
         }
+        /* It is in its place, but the boot loader may not find it there. */
+        if (image && image_is_usable(image) && image_hooks_failed(image))
+                return strv_extend(l, image->error_message);
         if (!image || image_is_usable(image))
                 return 0;
         r = image_blocker(image, &sentence);
         return add(l, sentence, r);
 }
 
-static int blockers_of_job(const Manager *m, char ***l) {
-        const Job *job = m->running;
-        char *sentence;
-        int r;
+static int blockers_of_jobs(const Manager *m, char ***l) {
+        for (size_t i = 0; i < m->n_jobs; i++) {
+                const Job *job = m->jobs[i];
+                char *sentence = NULL;
+                int r;
 
-        if (!job || job->type != JOB_BUILD || !streq(job->stage, "install") ||
-            !streq(job->kernel, m->default_kernel))
-                return 0;
-        r = str_printf(&sentence, "The image of kernel %s is being replaced.", job->kernel);
-        return add(l, sentence, r);
+                if (!job_is_replacing(job) || !streq(job->kernel, m->default_kernel))
+                        continue;
+                r = str_printf(&sentence,
+                               job_runs_hooks(job) ? "The boot loader's hooks of kernel %s are at "
+                                                     "work."
+                                                   : "The image of kernel %s is being replaced.",
+                               job->kernel);
+                r = add(l, sentence, r);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 int safety_blockers(const Manager *m, char ***ret) {
@@ -70,7 +81,7 @@ int safety_blockers(const Manager *m, char ***ret) {
         if (r >= 0 && m->examined && *m->default_kernel)
                 r = blockers_of_kernel(m, m->default_kernel, &l);
         if (r >= 0)
-                r = blockers_of_job(m, &l);
+                r = blockers_of_jobs(m, &l);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(l);

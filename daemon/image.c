@@ -91,10 +91,11 @@ ImageState image_shown_state(const Image *image) {
 bool image_is_usable(const Image *image) {
         switch (image->state) {
         case IMAGE_CURRENT:
-        case IMAGE_FOREIGN:
                 return true;
+        case IMAGE_FOREIGN:
+                return !image->damaged;
         case IMAGE_STALE:
-                return !image->kernel_changed;
+                return !image->kernel_changed && !image->damaged;
         default:
                 return false;
         }
@@ -120,6 +121,11 @@ int image_blocker(const Image *image, char **ret) {
         if (streq(image->last_result, "failed") && *image->error_message)
                 return str_printf(ret, "The image of kernel %s could not be built: %s", k,
                                   image->error_message);
+        if (image->damaged && image->stale_reasons)
+                return str_printf(ret,
+                                  "Kernel %s can't boot with %s (%s); `initrdctl build %s` makes "
+                                  "an image.",
+                                  k, image->path, image->stale_reasons[0], k);
         switch (image->state) {
         case IMAGE_UNKNOWN:
                 return str_printf(ret, "The image of kernel %s has not been looked at yet.", k);
@@ -224,6 +230,7 @@ int image_take_report(Image *image, json_t *report) {
                 return r;
         image->state = state;
         image->kernel_changed = json_is_true(json_object_get(report, "kernel-changed"));
+        image->damaged = json_is_true(json_object_get(report, "damaged"));
         image->packed_hard = json_is_true(json_object_get(report, "packed-hard"));
         if (state == IMAGE_CURRENT) {
                 image->installed = true;
@@ -255,7 +262,7 @@ int image_take_result(Image *image, json_t *result) {
         image->state = IMAGE_CURRENT;
         image->installed = true;
         image->removed = false;
-        image->kernel_changed = image->packed_hard = false;
+        image->kernel_changed = image->damaged = image->packed_hard = false;
         if (!unchanged) {
                 image->built_usec = now_realtime_usec();
                 image->duration_usec =
@@ -269,6 +276,7 @@ int image_set_removed(Image *image) {
         image->state = IMAGE_MISSING;
         image->removed = true;
         image->installed = image->kernel_changed = image->packed_hard = false;
+        image->damaged = false;
         image->inode = image->size = 0;
         image->mtime = 0;
         image->digest[0] = '\0';
@@ -312,6 +320,7 @@ json_t *image_to_json(const Image *image) {
         set_text(object, "state", image_state_to_string(image_shown_state(image)));
         json_object_set_new(object, "reasons", json_of_strv(image->stale_reasons));
         json_object_set_new(object, "kernel-changed", json_boolean(image->kernel_changed));
+        json_object_set_new(object, "damaged", json_boolean(image->damaged));
         json_object_set_new(object, "packed-hard", json_boolean(image->packed_hard));
         json_object_set_new(object, "inode", json_integer((json_int_t) image->inode));
         json_object_set_new(object, "size", json_integer((json_int_t) image->size));

@@ -51,6 +51,7 @@ typedef struct Image {
         ImageState state;
         char **stale_reasons; /* sentences */
         bool kernel_changed; /* its drivers may not fit the kernel any more */
+        bool damaged; /* nothing boots with what is there */
         bool packed_hard;
         uint64_t inode, size;
         int64_t mtime; /* ns */

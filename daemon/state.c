@@ -104,6 +104,7 @@ static json_t *to_json(const Manager *m) {
                 json_object_del(object, "state");
                 json_object_del(object, "reasons");
                 json_object_del(object, "kernel-changed");
+                json_object_del(object, "damaged");
                 json_object_del(object, "packed-hard");
                 json_array_append_new(images, object);
         }

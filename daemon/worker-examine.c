@@ -68,12 +68,12 @@ static void send_kernel(const ExaminedKernel *k) {
 
 static void send_image(const ExaminedImage *i) {
         json_t *description = i->description ? json_loads(i->description, 0, NULL) : NULL;
-        json_t *report = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o, s:b, s:b}", "type",
-                                   JOB_REPORT_IMAGE, "kernel", json_text(i->kernel), "profile",
-                                   json_text(i->profile), "path", json_text(i->path), "state",
-                                   image_state_to_string(i->state), "reasons",
-                                   json_texts(i->reasons), "kernel-changed",
-                                   (int) i->kernel_changed, "packed-hard", (int) i->packed_hard);
+        json_t *report = json_pack(
+                        "{s:s, s:o, s:o, s:o, s:s, s:o, s:b, s:b, s:b}", "type", JOB_REPORT_IMAGE,
+                        "kernel", json_text(i->kernel), "profile", json_text(i->profile), "path",
+                        json_text(i->path), "state", image_state_to_string(i->state), "reasons",
+                        json_texts(i->reasons), "kernel-changed", (int) i->kernel_changed,
+                        "damaged", (int) i->damaged, "packed-hard", (int) i->packed_hard);
 
         if (i->exists) {
                 json_object_set_new(report, "inode", json_integer((json_int_t) i->inode));

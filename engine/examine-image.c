@@ -101,6 +101,10 @@ static int read_description(ExaminedImage *image) {
         int r;
 
         r = image_open(&file, image->path);
+        if (r == -ENOMEM)
+                return r;
+        /* Who may not read it knows nothing of it. */
+        image->damaged = r < 0 ? r != -EACCES && r != -EPERM : !image_begins(file);
         if (r >= 0)
                 r = described_find_json(file, &image->description);
         return r == -ENOMEM ? r : 0;
@@ -120,24 +124,54 @@ static bool says_ours(const ExaminedImage *image) {
         return ours;
 }
 
+/* Whether it is what a crash or a full disk left of the file that was written: the same one, shorter,
+ * and as far as it goes fragments begin where they did. Other programs may write over it, too. */
+static bool was_cut(const ExaminedImage *image, const ImageRecord *record, const struct stat *st) {
+        _cleanup_(image_freep) Image *file = NULL;
+        const uint64_t n = 8;
+        uint64_t size, offset = 0;
+
+        if (record->ino == 0 || record->ino != st->st_ino || !S_ISREG(st->st_mode) ||
+            image_open(&file, image->path) < 0)
+                return false;
+        size = image_size(file);
+        if (size < n || size >= record->size)
+                return false;
+        for (size_t i = 0; i < record->n_fragments && offset + n <= size; i++) {
+                const StoredFragment *f = &record->fragments[i];
+
+                if (decoder_detect(image_bytes(file, offset, n), (size_t) n) !=
+                    compression_decoder(f->compression))
+                        return false;
+                offset += f->size;
+        }
+        return true;
+}
+
 /* There is a file, and no record of it, or that of another file. */
 static int examine_stranger(ExaminedImage *image, const ExamineOptions *o, const struct stat *st,
-                            bool replaced) {
+                            const ImageRecord *record) {
         const KnownImage *known = find_known(o, image);
         const char *reason;
         int r;
 
-        r = S_ISREG(st->st_mode) ? read_description(image) : 0;
+        r = read_description(image);
         if (r < 0)
                 return r;
-        if ((known && is_known(known, st)) || says_ours(image)) {
+        if (record && was_cut(image, record, st)) {
                 image->state = IMAGE_STALE;
-                reason = replaced ? "It was replaced by another image since it was built"
-                                  : "The record of what it was made of is gone from the store";
+                image->damaged = true;
+                reason = "It was cut short since it was built";
+        } else if ((known && is_known(known, st)) || says_ours(image)) {
+                image->state = IMAGE_STALE;
+                reason = record ? "It was replaced by another image since it was built"
+                                : "The record of what it was made of is gone from the store";
         } else {
                 image->state = IMAGE_FOREIGN;
                 image->description = (free(image->description), NULL);
-                reason = S_ISREG(st->st_mode) ? "Another program made it" : "It is no file";
+                reason = image->damaged && !S_ISREG(st->st_mode) ? "It is no file"
+                         : image->damaged ? "It is no image, whoever made it"
+                                          : "Another program made it";
         }
         return strv_extend(&image->reasons, reason);
 }
@@ -175,7 +209,7 @@ static int examine_opened(ExaminedImage *image, Build *b, const ExamineOptions *
         if (record && image_record_is(record, st))
                 return examine_built(image, b, record, current);
         if (image->exists)
-                return examine_stranger(image, o, st, record != NULL);
+                return examine_stranger(image, o, st, record);
         image->state = IMAGE_MISSING;
         return strv_extend(&image->reasons, "There is no image");
 }

@@ -32,6 +32,7 @@ typedef struct ExaminedImage {
         ImageState state;
         char **reasons; /* sentences; none of one that is current */
         bool kernel_changed; /* the drivers are others than those that it was made of */
+        bool damaged; /* nothing can boot with what is there: it is no file, empty, cut short */
         bool packed_hard; /* recompress() would find nothing in it */
         bool exists; /* there is a file, and these are its: */
         uint64_t inode, size;

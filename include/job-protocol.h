@@ -61,13 +61,14 @@
  *               could be seen). No "reason" for one that is ready. "image" is the vmlinuz, absent if none
  *               was found
  *   {"type": "image", "kernel", "profile", "path", "state", "reasons": [SENTENCE, …],
- *    "kernel-changed": BOOL, "inode", "size", "mtime" (ns), "packed-hard": BOOL,
+ *    "kernel-changed": BOOL, "damaged": BOOL, "inode", "size", "mtime" (ns), "packed-hard": BOOL,
  *    "description": OBJECT}
  *               states: "current"; "stale"; "missing"; "incomplete" (it can't be built: the kernel
  *               or what the root needs isn't whole); "foreign" (another program made it);
  *               "orphaned" (known, and no profile makes it any more). All but "current" have
  *               reasons. "kernel-changed": the drivers of the kernel are others than those that the
- *               image was made of. "packed-hard": recompress would find nothing in it.
+ *               image was made of. "damaged": nothing boots with what is there, an empty file,
+ *               say. "packed-hard": recompress would find nothing in it.
  *               "description" is /.initrdd/image.json of the image: of current and stale ones,
  *               where it can be read. Without a file there is no "inode", "size", "mtime"
  *   {"type": "module", "name", "description", "path", "needed": [TAG, …]}

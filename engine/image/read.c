@@ -26,6 +26,9 @@
 
 /* Pages of the file that were read are given back each time that so much was made of them. */
 #define FORGET_SIZE (UINT64_C(4) << 20)
+/* So many NUL bytes at most are before what an image begins with; a file that a crash left may have
+ * nothing else. */
+#define BEGIN_SIZE (UINT64_C(64) << 10)
 
 struct Image {
         const uint8_t *data;
@@ -107,6 +110,14 @@ Image *image_free(Image *image) {
 
 uint64_t image_size(const Image *image) {
         return image->size;
+}
+
+bool image_begins(const Image *image) {
+        uint64_t n = MIN_OF(image->size, BEGIN_SIZE), offset = 0;
+
+        while (offset < n && image->data[offset] == '\0')
+                offset++;
+        return offset < n && decoder_detect(image->data + offset, image->size - offset) >= 0;
 }
 
 const Uki *image_uki(const Image *image) {

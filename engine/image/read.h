@@ -25,6 +25,8 @@ const void *image_bytes(const Image *image, uint64_t offset, uint64_t size);
 Image *image_free(Image *image);
 DEFINE_CLEANUP_FUNC(Image *, image_free);
 uint64_t image_size(const Image *image);
+/* Whether it begins with anything that the kernel knows; what follows may still be damaged. */
+bool image_begins(const Image *image);
 
 typedef struct ImageSegment {
         size_t number; /* from 0 */

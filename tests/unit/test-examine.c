@@ -166,10 +166,63 @@ static void test_lost_record(void **state) {
         nftw(p->store, conf_tree_remove_one, 16, FTW_DEPTH | FTW_PHYS);
         expect(p, NULL, IMAGE_STALE, gone);
         expect(p, &known, IMAGE_STALE, gone);
-        kernel_tree_text(&p->tree, "/boot/initrd.img-" KERNEL_VERSION, "another's");
+        kernel_tree_text(&p->tree, "/boot/initrd.img-" KERNEL_VERSION, "070701");
         expect(p, &known, IMAGE_FOREIGN, "Another program made it");
         remove_it(p, 0, 1);
         expect(p, &known, IMAGE_MISSING, "There is no image");
+}
+
+static void expect_damaged(Place *p, ImageState state, const char *reason) {
+        _cleanup_(examination_freep) Examination *x = look(p, NULL);
+
+        assert_int_equal(x->n_images, 1);
+        assert_int_equal(x->images[0].state, state);
+        assert_true(x->images[0].damaged);
+        assert_string_equal(x->images[0].reasons[0], reason);
+}
+
+/* What is there, and what nothing boots with. */
+static void test_damaged(void **state) {
+        static const char no_image[] = "It is no image, whoever made it";
+        static const char *const good[] = { "070701", "\x1f\x8b\x08", "\xfd" "7zXZ" };
+        const char *path = "/boot/initrd.img-" KERNEL_VERSION;
+        char zeros[100000] = {};
+        Place *p = *state;
+        KnownImage known;
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+                _cleanup_(examination_freep) Examination *x = NULL;
+
+                kernel_tree_text(&p->tree, path, good[i]);
+                x = look(p, NULL);
+                assert_int_equal(x->images[0].state, IMAGE_FOREIGN);
+                assert_false(x->images[0].damaged);
+        }
+        kernel_tree_text(&p->tree, path, "");
+        expect_damaged(p, IMAGE_FOREIGN, no_image);
+        kernel_tree_text(&p->tree, path, "somebody's");
+        expect_damaged(p, IMAGE_FOREIGN, no_image);
+        kernel_tree_write(&p->tree, path, zeros, sizeof(zeros));
+        expect_damaged(p, IMAGE_FOREIGN, no_image);
+        kernel_tree_remove(&p->tree, path);
+        kernel_tree_link(&p->tree, path, "nowhere");
+        expect_damaged(p, IMAGE_FOREIGN, "It is no file");
+        kernel_tree_remove(&p->tree, path);
+
+        /* Another program that does not care for the file that is there. */
+        build_image(p, &known);
+        kernel_tree_text(&p->tree, path, "070701");
+        expect(p, NULL, IMAGE_FOREIGN, "Another program made it");
+
+        build_image(p, &known);
+        assert_int_equal(truncate(p->image, (off_t) known.size - 1), 0);
+        expect_damaged(p, IMAGE_STALE, "It was cut short since it was built");
+        assert_int_equal(truncate(p->image, 10), 0);
+        expect_damaged(p, IMAGE_STALE, "It was cut short since it was built");
+        assert_int_equal(truncate(p->image, 0), 0);
+        expect_damaged(p, IMAGE_FOREIGN, no_image);
+        build_image(p, &known);
+        expect(p, &known, IMAGE_CURRENT, NULL);
 }
 
 /* Without a store nothing can be prepared; with one, the build finds all there. */
@@ -265,6 +318,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_PLACE(test_life),
                 IN_PLACE(test_lost_record),
+                IN_PLACE(test_damaged),
                 IN_PLACE(test_prepare),
                 cmocka_unit_test(test_boot_default),
                 cmocka_unit_test(test_json_text),

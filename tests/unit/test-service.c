@@ -326,6 +326,11 @@ static void test_safety(void **state) {
         } cases[] = {
                 { KERNEL(K, "ready") IMAGE(K, "stale", ""), true, NULL },
                 { KERNEL(K, "ready") IMAGE(K, "stale", ",\"kernel-changed\":true"), false, "changed" },
+                { KERNEL(K, "ready") IMAGE(K, "stale", ",\"damaged\":true,\"reasons\":[\"It was cut\"]"),
+                  false, "It was cut" },
+                { KERNEL(K, "ready") IMAGE(K, "foreign", ""), true, NULL },
+                { KERNEL(K, "ready") IMAGE(K, "foreign", ",\"damaged\":true,\"reasons\":[\"It is empty\"]"),
+                  false, "It is empty" },
                 { KERNEL(K, "ready") IMAGE(K, "missing", ""), false, "no image" },
                 { KERNEL(K, "unpacking") IMAGE(K, "current", ""), false, "being installed" },
                 { KERNEL(K, "unpacked") IMAGE(K, "current", ""), false, "being installed" },

@@ -18,6 +18,10 @@ XXH128_hash_t build_hash_end(XXH3_state_t *state);
 /* Fills in `key`: what asks for the same image has the same record. */
 int build_image_key(Build *b);
 
+/* Whether this machine's hardware asks for a driver that the image of the record lacks: 1, and its name,
+ * which the caller frees; 0; a negative errno where that can't be told. */
+int build_find_missing_driver(Build *b, const ImageRecord *record, char **ret);
+
 /* Where the output path begins: a path from the command line is the running system's. */
 const char *build_output_root(const Build *b);
 /* 1 when what was collected is what the image in place is made of, byte for byte, though something

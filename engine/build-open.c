@@ -103,6 +103,20 @@ static int open_kernel(Build *b, const char *version) {
         return r < 0 ? r : kernel_open(b->source, b->trace, b->report, version, &b->kernel);
 }
 
+/* Apart: that hardware came or went may be no matter (build-hardware.c). */
+static int hash_facts(Build *b) {
+        _cleanup_free_ char *json = NULL, *hardware = NULL;
+        Facts rest = *b->facts;
+
+        rest.modaliases = NULL;
+        hardware = strv_join(b->facts->modaliases, "\n");
+        if (!hardware || facts_to_json(&rest, &json) < 0)
+                return -ENOMEM;
+        b->facts_hash = XXH3_128bits(json, strlen(json));
+        b->hardware_hash = XXH3_128bits(hardware, strlen(hardware));
+        return 0;
+}
+
 /* A machine that isn't this one can be described by a file; otherwise nothing is known of it. */
 static int open_facts(Build *b) {
         _cleanup_free_ char *json = NULL;
@@ -148,13 +162,10 @@ static int open_facts(Build *b) {
                 if (!json)
                         return report_oom(b->report);
                 b->facts_hash = XXH3_128bits(json, strlen(json));
+                b->hardware_hash = (XXH128_hash_t) {};
                 return 0;
         }
-        r = facts_to_json(b->facts, &json);
-        if (r < 0)
-                return report_oom(b->report);
-        b->facts_hash = XXH3_128bits(json, strlen(json));
-        return 0;
+        return hash_facts(b) < 0 ? report_oom(b->report) : 0;
 }
 
 /* Where there is no room for a store, an image can still be made. */

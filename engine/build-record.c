@@ -70,6 +70,15 @@ int build_is_current(Build *b, ImageRecord **ret) {
                 return 0;
         if (trace_check(record->trace, b->source, NULL, &refreshed) <= 0)
                 return 0;
+        if (!XXH128_isEqual(record->hardware, b->hardware_hash)) {
+                _cleanup_free_ char *driver = NULL;
+                int r = build_find_missing_driver(b, record, &driver);
+
+                if (r != 0)
+                        return r == -ENOMEM ? report_oom(b->report) : 0;
+                record->hardware = b->hardware_hash;
+                refreshed = true;
+        }
         if (refreshed)
                 (void) build_save_record(b, record);
         if (ret)
@@ -166,6 +175,7 @@ int build_make_record(Build *b, Target *target, ImageRecord **ret) {
         if (statfs(record->output, &fs) >= 0 && fs.f_type == MSDOS_SUPER_MAGIC)
                 record->ino = 0;
         record->facts = b->facts_hash;
+        record->hardware = b->hardware_hash;
         record->level = b->profile->level;
         record->idle_level = b->profile->idle_level;
         record->n_files = b->n_files;

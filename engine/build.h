@@ -52,7 +52,8 @@ typedef struct Build {
         Fragments *fragments;
         Strmap dropped; /* name of a module that can't be in the image → why; borrowed */
         char *output; /* where the image goes, as the profile has it */
-        XXH128_hash_t facts_hash, key; /* the key of the image's record */
+        XXH128_hash_t facts_hash, hardware_hash; /* as an ImageRecord has them */
+        XXH128_hash_t key; /* of the image's record */
         uint64_t n_drivers, n_files;
 } Build;
 

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
+#include "build-internal.h"
 #include "examine-internal.h"
 #include "image/described.h"
 #include "path-util.h"
@@ -68,18 +69,34 @@ static int add_change(void *userdata, const char *path, TraceChange change) {
         return r < 0 ? r : strv_consume(&c->image->reasons, sentence);
 }
 
+static int add_changed_facts(ExaminedImage *image, Build *b, const ImageRecord *record) {
+        _cleanup_free_ char *driver = NULL;
+        char *sentence;
+        int r;
+
+        if (!XXH128_isEqual(record->facts, b->facts_hash))
+                return strv_extend(&image->reasons, "What this machine needs is not what it was: "
+                                                    "its disks, devices or mounts changed");
+        if (XXH128_isEqual(record->hardware, b->hardware_hash))
+                return 0;
+        r = build_find_missing_driver(b, record, &driver);
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return strv_extend(&image->reasons, "This machine's hardware is not what it was");
+        r = str_printf(&sentence, "This machine has hardware for which it lacks the driver %s",
+                       driver);
+        return r < 0 ? r : strv_consume(&image->reasons, sentence);
+}
+
 static int add_changes(ExaminedImage *image, Build *b, ImageRecord *record) {
         Changes c = { .b = b, .image = image };
         char *sentence;
         int r;
 
-        if (!XXH128_isEqual(record->facts, b->facts_hash)) {
-                r = strv_extend(&image->reasons, "What this machine needs is not what it was: its "
-                                                 "disks, devices or "
-                                                 "mounts changed");
-                if (r < 0)
-                        return r;
-        }
+        r = add_changed_facts(image, b, record);
+        if (r < 0)
+                return r;
         r = trace_each_change(record->trace, b->source, add_change, &c);
         if (r == -ENOMEM)
                 return r;

@@ -486,6 +486,26 @@ int drivers_collect(Drivers *drivers, Trace *trace, const DriverRule *rule, cons
         return add_names(&c, rule, &list, selected, load) < 0 ? report_oom(drivers->report) : 0;
 }
 
+int drivers_lack(Drivers *drivers, const DriverRule *rule, const Strmap *have, const char **ret) {
+        _cleanup_(driver_list_done) DriverList list = {};
+        int r = 0;
+
+        if (rule->type != DRIVER_RULE_MATCH)
+                return 0;
+        for (char **a = rule->alternatives; a && *a && list.n + list.n_builtins == 0 && r >= 0;
+             a++)
+                r = match(drivers, rule->type, *a, &list);
+        if (r >= 0)
+                r = keep_present(drivers, &list);
+        for (size_t i = 0; i < list.n && r >= 0; i++)
+                if (!driver_omitted(drivers, list.drivers[i]) &&
+                    !strmap_contains(have, list.drivers[i]->name)) {
+                        *ret = list.drivers[i]->name;
+                        return 1;
+                }
+        return r < 0 ? r : 0;
+}
+
 int drivers_have(Drivers *drivers, const char *name) {
         _cleanup_(driver_list_done) DriverList list = {};
         int r;

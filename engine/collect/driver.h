@@ -13,6 +13,7 @@
 #include "describe/module.h"
 #include "report.h"
 #include "source/source.h"
+#include "strmap.h"
 
 typedef struct Drivers Drivers;
 
@@ -47,6 +48,10 @@ DEFINE_CLEANUP_FUNC(Drivers *, drivers_free);
  */
 int drivers_collect(Drivers *drivers, Trace *trace, const DriverRule *rule, const char *why,
                     Manifest *manifest, char ***selected, char ***load);
+
+/* Whether a Match= line now means a driver that isn't among `have`, whose keys are names: 1, and its name,
+ * borrowed. 0 for any other line. */
+int drivers_lack(Drivers *drivers, const DriverRule *rule, const Strmap *have, const char **ret);
 
 /* Whether the kernel has it: 2 built in, 1 a driver, 0 neither. `name` is a name or an alias. */
 int drivers_have(Drivers *drivers, const char *name);

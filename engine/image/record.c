@@ -12,12 +12,12 @@ typedef struct RecordHeader {
         uint64_t checksum; /* XXH3-64 of everything behind it */
         uint64_t ino, size, n_files, n_drivers;
         int64_t mtime;
-        XXH128_hash_t facts;
+        XXH128_hash_t facts, hardware;
         int32_t level, idle_level;
         uint64_t n_fragments, n_collections, trace_size, strings_size;
 } RecordHeader;
 
-static const char record_magic[8] = "IRDIMG1";
+static const char record_magic[8] = "IRDIMG2";
 
 int image_record_new(ImageRecord **ret) {
         ImageRecord *r = calloc(1, sizeof(ImageRecord));
@@ -64,6 +64,7 @@ int image_record_serialize(const ImageRecord *r, char **ret, size_t *ret_size) {
                 .n_drivers = r->n_drivers,
                 .mtime = r->mtime,
                 .facts = r->facts,
+                .hardware = r->hardware,
                 .level = r->level,
                 .idle_level = r->idle_level,
                 .n_fragments = r->n_fragments,
@@ -140,6 +141,7 @@ int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
         r->n_files = h.n_files;
         r->n_drivers = h.n_drivers;
         r->facts = h.facts;
+        r->hardware = h.hardware;
         r->level = h.level;
         r->idle_level = h.idle_level;
         r->n_fragments = h.n_fragments;

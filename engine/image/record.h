@@ -15,7 +15,8 @@ typedef struct ImageRecord {
         uint64_t ino; /* 0: on vfat, where a file has another one at each mount */
         uint64_t size;
         int64_t mtime; /* ns; of the image as it was written */
-        XXH128_hash_t facts; /* of the facts as JSON; 0 when generic */
+        XXH128_hash_t facts; /* of the facts as JSON, without modaliases; of the tags when generic */
+        XXH128_hash_t hardware; /* of the modaliases that it is known to have the drivers for; or 0 */
         int level, idle_level; /* of the profile */
         StoredFragment *fragments; /* in the order of the image */
         size_t n_fragments;

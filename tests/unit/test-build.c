@@ -165,6 +165,58 @@ static void test_microcode(void **state) {
         expect(p, "store", "image3", generic, NULL, BUILD_DONE, n);
 }
 
+/* Hardware that comes and goes: only a driver that the image lacks makes it another one. */
+static void test_hardware(void **state) {
+        static const struct {
+                const char *modaliases;
+                BuildOutcome outcome;
+        } cases[] = {
+                { "\"usb:disk\"", BUILD_DONE },
+                { "\"usb:disk\", \"usb:toy\"", BUILD_UNCHANGED }, /* no module asks for toys */
+                { "\"usb:disk\", \"usb:none\"", BUILD_UNCHANGED },
+                { "\"usb:disk\", \"usb:omitted\"", BUILD_UNCHANGED },
+                { "\"usb:disk\", \"pci:always\"", BUILD_UNCHANGED }, /* it has that anyway */
+                { "\"usb:disk\", \"pci:card\"", BUILD_DONE },
+                { "\"usb:disk\", \"pci:card\"", BUILD_UNCHANGED },
+                { "\"pci:card\"", BUILD_UNCHANGED },
+                { "", BUILD_UNCHANGED },
+                { "\"pci:card\", \"usb:disk\"", BUILD_UNCHANGED },
+        };
+        static char *const host[] = { (char *) "Mode=host", (char *) "OmitDrivers=omitted", NULL };
+        Place *p = *state;
+
+        kernel_tree_text(&p->tree, MODULES "hardware.module",
+                         "[Module]\nAlways=yes\n[Drivers]\nName=always\n"
+                         "Match=kernel/drivers/storage/*\n");
+        kernel_tree_driver(&p->tree, "kernel/drivers/storage/disk.ko", "alias=usb:disk\n", NULL);
+        kernel_tree_driver(&p->tree, "kernel/drivers/storage/card.ko", "alias=pci:card\n", NULL);
+        kernel_tree_driver(&p->tree, "kernel/drivers/storage/always.ko", "alias=pci:always\n", NULL);
+        kernel_tree_driver(&p->tree, "kernel/drivers/storage/omitted.ko", "alias=usb:omitted\n", NULL);
+        kernel_tree_driver(&p->tree, "kernel/drivers/toys/toy.ko", "alias=usb:toy\n", NULL);
+        kernel_tree_depmod(&p->tree);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *facts = NULL;
+
+                assert_true(str_printf(&facts,
+                                       "{\"generic\": false, \"machine\": \"x86_64\","
+                                       " \"microcode\": null, \"modaliases\": [%s],"
+                                       " \"mounts\": [], \"tags\": []}",
+                                       cases[i].modaliases) >= 0);
+                conf_tree_put(p->t, "facts", facts);
+                expect(p, "store", "image", host, "facts", cases[i].outcome, 0);
+        }
+        /* What is not known to be there is not believed. */
+        conf_tree_put(p->t, "facts",
+                      "{\"generic\": false, \"machine\": \"x86_64\", \"microcode\": null,"
+                      " \"modaliases\": [\"pci:card\"], \"mounts\": [], \"tags\": []}");
+        {
+                _cleanup_free_ char *path = path_join(p->t->path, "store/collections");
+
+                nftw(path, conf_tree_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        }
+        expect(p, "store", "image", host, "facts", BUILD_DONE, 0);
+}
+
 /* What a user may not read is left out of the image of that user. */
 static void read_as_two(Place *p) {
         static char *const locked[] = { (char *) "Emergency=locked", NULL };
@@ -276,6 +328,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_PLACE(test_unchanged),
                 IN_PLACE(test_microcode),
+                IN_PLACE(test_hardware),
                 IN_PLACE(test_reader),
                 IN_PLACE(test_reasons),
                 IN_PLACE(test_orphans),

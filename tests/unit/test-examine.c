@@ -225,6 +225,49 @@ static void test_damaged(void **state) {
         expect(p, &known, IMAGE_CURRENT, NULL);
 }
 
+static void set_hardware(Place *p, const char *modaliases) {
+        _cleanup_free_ char *facts = NULL;
+
+        assert_true(str_printf(&facts,
+                               "{\"generic\": false, \"machine\": null, \"microcode\": null,"
+                               " \"modaliases\": [%s], \"mounts\": [], \"tags\": []}",
+                               modaliases) >= 0);
+        conf_tree_put(p->t, "facts", facts);
+}
+
+/* A stick that is plugged in makes no image stale, unless it lacks the driver. */
+static void test_hardware(void **state) {
+        Place *p = *state;
+        _cleanup_free_ char *facts = path_join(p->t->path, "facts");
+        ExamineOptions options = { .build = options_of(p) };
+        BuildResult result;
+
+        kernel_tree_text(&p->tree, MODULES "storage.module",
+                         "[Module]\nAlways=yes\n[Drivers]\nMatch=kernel/drivers/usb/*\n");
+        kernel_tree_text(&p->tree, "/etc/initrdd/initrdd.conf", "[Profile]\nMode=host\n");
+        kernel_tree_driver(&p->tree, "kernel/drivers/usb/stick.ko", "alias=usb:stick\n", NULL);
+        kernel_tree_driver(&p->tree, "kernel/drivers/toys/toy.ko", "alias=usb:toy\n", NULL);
+        kernel_tree_depmod(&p->tree);
+        options.build.facts = facts;
+        set_hardware(p, "");
+        assert_int_equal(build(&options.build, &p->told.report, &result), 0);
+        build_result_done(&result);
+        options.build.kernel = NULL;
+        for (size_t i = 0; i < 2; i++) {
+                Examination *x;
+
+                set_hardware(p, i == 0 ? "\"usb:toy\"" : "\"usb:stick\"");
+                assert_int_equal(examine(&options, &p->told.report, &x), 0);
+                assert_int_equal(x->images[0].state, i == 0 ? IMAGE_CURRENT : IMAGE_STALE);
+                assert_int_equal(strv_length(x->images[0].reasons), i);
+                if (i > 0)
+                        assert_string_equal(x->images[0].reasons[0],
+                                            "This machine has hardware for which it lacks the "
+                                            "driver stick");
+                examination_free(x);
+        }
+}
+
 /* Without a store nothing can be prepared; with one, the build finds all there. */
 static void test_prepare(void **state) {
         _cleanup_strv_free_ char **packed = NULL, **again = NULL;
@@ -319,6 +362,7 @@ int main(void) {
                 IN_PLACE(test_life),
                 IN_PLACE(test_lost_record),
                 IN_PLACE(test_damaged),
+                IN_PLACE(test_hardware),
                 IN_PLACE(test_prepare),
                 cmocka_unit_test(test_boot_default),
                 cmocka_unit_test(test_json_text),

@@ -16,22 +16,28 @@ json_t *image_of_job(sd_bus *bus, const char *path) {
         return image;
 }
 
-/* How many fragments the image has, as far as the service tells; 0: unknown. */
-static size_t count_fragments(sd_bus *bus, const char *image) {
+/* How much the image has in it, as far as the service tells. */
+static void add_counts(sd_bus *bus, const char *image, json_t *result) {
+        static const char *const counts[] = { "files", "drivers" };
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;
         _cleanup_json_ json_t *object = NULL;
-        json_t *description;
+        const json_t *fragments;
         const char *text;
 
-        if (arg_json != JSON_MODE_OFF || arg_quiet ||
+        if (arg_quiet ||
             bus_read(bus, image, BUS_INTERFACE_IMAGE, "Inspect", &error, &reply, "t",
                      UINT64_C(0)) < 0 ||
             sym_sd_bus_message_read(reply, "s", &text) < 0)
-                return 0;
+                return;
         object = json_loads(text, 0, NULL);
-        description = json_object_get(object, "description") ?: object;
-        return json_array_size(json_object_get(description, "fragments"));
+        fragments = json_object_get(json_object_get(object, "description"), "fragments");
+        for (size_t i = 0; i < ELEMENTSOF(counts); i++)
+                if (json_object_get(object, counts[i]))
+                        json_object_set(result, counts[i], json_object_get(object, counts[i]));
+        if (json_array_size(fragments) > 0)
+                json_object_set_new(result, "fragments",
+                                    json_integer((json_int_t) json_array_size(fragments)));
 }
 
 static int show_done(sd_bus *bus, const Request *request, const BusJob *j) {
@@ -40,7 +46,6 @@ static int show_done(sd_bus *bus, const Request *request, const BusJob *j) {
         uint64_t size, started, finished;
         const char *path;
         struct stat st;
-        size_t n;
 
         (void) bus_get_properties(bus, j->path, BUS_INTERFACE_JOB, &error, &job);
         image = image_of_job(bus, member_text(job, "image"));
@@ -68,9 +73,8 @@ static int show_done(sd_bus *bus, const Request *request, const BusJob *j) {
                 json_object_set(result, "profile", json_object_get(job, "profile"));
         json_object_set_new(result, "packed",
                             json_incref(json_object_get(job, "packed")) ?: json_array());
-        n = image ? count_fragments(bus, member_text(job, "image")) : 0;
-        if (n > 0)
-                json_object_set_new(result, "fragments", json_integer((json_int_t) n));
+        if (image)
+                add_counts(bus, member_text(job, "image"), result);
         show_build_result(result);
         return EXIT_STATUS_DONE;
 }

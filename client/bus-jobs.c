@@ -72,6 +72,7 @@ void bus_jobs_done(BusJobs *jobs) {
                 free(j->path);
                 free(j->kernel);
                 free(j->stage);
+                free(j->detail);
                 free(j->result);
                 free(j->error);
                 free(j->message);
@@ -132,9 +133,12 @@ static int finish(BusJob *j, const char *result, const char *error, const char *
 static int take_properties(BusJob *j, const json_t *p) {
         const json_t *progress = json_object_get(p, "progress");
         const json_t *state = json_object_get(p, "state"), *stage = json_object_get(p, "stage");
+        const json_t *detail = json_object_get(p, "detail");
         const json_t *error = json_object_get(p, "error");
 
         if (stage && replace(&j->stage, json_string_value(stage) ?: "") < 0)
+                return -ENOMEM;
+        if (detail && replace(&j->detail, json_string_value(detail) ?: "") < 0)
                 return -ENOMEM;
         if (progress)
                 j->percent = (int) json_integer_value(progress);
@@ -235,6 +239,17 @@ static int look_once(BusJobs *jobs) {
         return 0;
 }
 
+static int describe(const BusJobs *jobs, const BusJob *j, char **ret) {
+        const char *detail = j->detail ?: "";
+
+        if (jobs->interrupts || !j->stage || !*j->stage)
+                return str_printf(ret, "%s: %s", j->kernel,
+                                  jobs->interrupts ? "cancelling"
+                                  : j->running     ? "running"
+                                                   : "waiting");
+        return str_printf(ret, "%s: %s%s%s", j->kernel, j->stage, *detail ? " " : "", detail);
+}
+
 static bool draw(BusJobs *jobs) {
         _cleanup_free_ char *text = NULL;
         const BusJob *shown = NULL;
@@ -249,11 +264,7 @@ static bool draw(BusJobs *jobs) {
                 if (!j->finished && (!shown || (j->running && !shown->running)))
                         shown = j;
         }
-        if (shown && str_printf(&text, "%s: %s", shown->kernel,
-                                jobs->interrupts                ? "cancelling"
-                                : shown->stage && *shown->stage ? shown->stage
-                                : shown->running                ? "running"
-                                                                : "waiting") >= 0)
+        if (shown && describe(jobs, shown, &text) >= 0)
                 progress_draw(&jobs->progress, sum / (unsigned) jobs->n, text);
         return left > 0;
 }

@@ -11,7 +11,7 @@
 typedef struct BusJob {
         uint64_t id;
         char *path, *kernel;
-        char *stage;
+        char *stage, *detail; /* or NULL */
         int percent; /* -1: unknown */
         bool running, finished;
         char *result, *error, *message; /* as JobRemoved has them */

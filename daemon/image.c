@@ -182,10 +182,13 @@ static int take_reasons(Image *image, json_t *array) {
         return 0;
 }
 
+static uint64_t get_number(json_t *object, const char *key) {
+        return (uint64_t) json_integer_value(json_object_get(object, key));
+}
+
 static int take_file(Image *image, json_t *object) {
         json_t *description = json_object_get(object, "description");
-        uint64_t size = (uint64_t) json_integer_value(json_object_get(object, "size"));
-        uint64_t inode = (uint64_t) json_integer_value(json_object_get(object, "inode"));
+        uint64_t size = get_number(object, "size"), inode = get_number(object, "inode");
         int64_t mtime = json_integer_value(json_object_get(object, "mtime"));
         bool changed = false;
 
@@ -193,13 +196,18 @@ static int take_file(Image *image, json_t *object) {
                        &changed) < 0)
                 return -ENOMEM;
         if (size != image->size || inode != image->inode || mtime != image->mtime) {
-                /* Another file has another digest; a build tells it anew. */
+                /* Another file has another digest, and more or less in it; a build tells it anew. */
                 *image->digest = '\0';
+                image->n_files = image->n_drivers = 0;
                 changed = true;
         }
         image->size = size;
         image->inode = inode;
         image->mtime = mtime;
+        if (json_object_get(object, "files")) {
+                image->n_files = get_number(object, "files");
+                image->n_drivers = get_number(object, "drivers");
+        }
         if (json_is_object(description)) {
                 char *text = json_dumps(description, JSON_COMPACT);
 
@@ -277,7 +285,7 @@ int image_set_removed(Image *image) {
         image->removed = true;
         image->installed = image->kernel_changed = image->packed_hard = false;
         image->damaged = false;
-        image->inode = image->size = 0;
+        image->inode = image->size = image->n_files = image->n_drivers = 0;
         image->mtime = 0;
         image->digest[0] = '\0';
         free(image->description);
@@ -325,6 +333,11 @@ json_t *image_to_json(const Image *image) {
         json_object_set_new(object, "inode", json_integer((json_int_t) image->inode));
         json_object_set_new(object, "size", json_integer((json_int_t) image->size));
         json_object_set_new(object, "mtime", json_integer(image->mtime));
+        if (image->n_files > 0) {
+                json_object_set_new(object, "files", json_integer((json_int_t) image->n_files));
+                json_object_set_new(object, "drivers",
+                                    json_integer((json_int_t) image->n_drivers));
+        }
         json_object_set_new(object, "installed", json_boolean(image->installed));
         json_object_set_new(object, "removed", json_boolean(image->removed));
         json_object_set_new(object, "built-usec", json_integer((json_int_t) image->built_usec));
@@ -362,9 +375,8 @@ int image_from_json(Manager *m, json_t *object, Image **ret) {
                 return r;
         image->installed = json_is_true(json_object_get(object, "installed"));
         image->removed = json_is_true(json_object_get(object, "removed"));
-        image->built_usec = (uint64_t) json_integer_value(json_object_get(object, "built-usec"));
-        image->duration_usec =
-                        (uint64_t) json_integer_value(json_object_get(object, "duration-usec"));
+        image->built_usec = get_number(object, "built-usec");
+        image->duration_usec = get_number(object, "duration-usec");
         if (set_string(&image->digest, get_string(object, "digest"), &changed) < 0 ||
             set_string(&image->last_result, get_string(object, "last-result"), &changed) < 0 ||
             set_string(&image->error_name, get_string(object, "error-name"), &changed) < 0 ||

@@ -55,6 +55,7 @@ typedef struct Image {
         bool packed_hard;
         uint64_t inode, size;
         int64_t mtime; /* ns */
+        uint64_t n_files, n_drivers; /* in the image; 0: not known */
         char *description; /* JSON, or NULL */
         bool seen; /* by the look that is under way */
 

@@ -148,6 +148,7 @@ const sd_bus_vtable job_vtable[] = {
         SD_BUS_PROPERTY("FinishedUSec", "t", NULL, offsetof(Job, finished_usec), CHANGES_),
         SD_BUS_PROPERTY("State", "s", property_get_state, 0, CHANGES_),
         SD_BUS_PROPERTY("Stage", "s", NULL, offsetof(Job, stage), CHANGES_),
+        SD_BUS_PROPERTY("Detail", "s", NULL, offsetof(Job, detail), CHANGES_),
         SD_BUS_PROPERTY("Progress", "i", NULL, offsetof(Job, progress), CHANGES_),
         SD_BUS_PROPERTY("Cancellable", "b", property_get_cancellable, 0, CHANGES_),
         SD_BUS_PROPERTY("Packed", "as", NULL, offsetof(Job, packed), CHANGES_),

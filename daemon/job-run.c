@@ -127,15 +127,18 @@ static void on_hooks_done(void *userdata, const char *failure) {
                              job->changed ? JOB_RESULT_IS_DONE : JOB_RESULT_IS_UNCHANGED, "", "");
 }
 
-static void set_stage(Job *job, const char *stage, int progress) {
-        if (!streq(job->stage, stage)) {
-                char *copy = strdup(stage);
+static void set_text(char **p, const char *text) {
+        char *copy = streq(*p, text) ? NULL : strdup(text);
 
-                if (copy) {
-                        free(job->stage);
-                        job->stage = copy;
-                }
+        if (copy) {
+                free(*p);
+                *p = copy;
         }
+}
+
+static void set_stage(Job *job, const char *stage, const char *detail, int progress) {
+        set_text(&job->stage, stage);
+        set_text(&job->detail, detail);
         job->progress = MAX_OF(job->progress, progress);
         job_notify(job, JOB_CHANGED_PROGRESS);
 }
@@ -170,7 +173,7 @@ static void handle_built(Job *job, json_t *result) {
         }
         /* Those that failed are run again, though the image is what it was. */
         if (image && !job->no_hooks && (job->changed || image_hooks_failed(image))) {
-                set_stage(job, "hooks", 100);
+                set_stage(job, "hooks", "", 100);
                 if (post_update_start(m, job->kernel, path, on_hooks_done, job) > 0) {
                         /* A hook may ask for a build itself, which must not wait for the hook. */
                         m->running = NULL;
@@ -249,6 +252,7 @@ static void on_report(void *userdata, const char *type, json_t *report) {
         if (streq(type, JOB_REPORT_PROGRESS)) {
                 if (job->state == JOB_RUNNING)
                         set_stage(job, json_string_value(json_object_get(report, "stage")) ?: "",
+                                  json_string_value(json_object_get(report, "what")) ?: "",
                                   (int) json_integer_value(json_object_get(report, "percent")));
                 manager_update(job->manager);
         } else if (streq(type, JOB_REPORT_WARNING)) {

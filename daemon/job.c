@@ -90,6 +90,8 @@ static int copy_request(Job *job, const JobRequest *q) {
         if (r >= 0)
                 r = copy_string(&job->stage, "");
         if (r >= 0)
+                r = copy_string(&job->detail, "");
+        if (r >= 0)
                 r = copy_string(&job->error_name, "");
         if (r >= 0)
                 r = copy_string(&job->error_message, "");
@@ -142,6 +144,7 @@ Job *job_free(Job *job) {
         free(job->output);
         strv_free(job->settings);
         free(job->stage);
+        free(job->detail);
         strv_free(job->packed);
         free(job->error_name);
         free(job->error_message);

@@ -95,6 +95,7 @@ typedef struct Job {
 
         JobState state;
         char *stage; /* "" before it runs */
+        char *detail; /* what the stage is at, or "" */
         int progress; /* 0 to 100; -1 unknown */
         uint64_t queued_usec, started_usec, finished_usec; /* since 1970 */
         char **packed; /* names of fragments */

@@ -41,6 +41,7 @@ static const Told job_told[] = {
         { "FinishedUSec", JOB_CHANGED_STATE },
         { "Cancellable", JOB_CHANGED_STATE | JOB_CHANGED_PROGRESS },
         { "Stage", JOB_CHANGED_PROGRESS },
+        { "Detail", JOB_CHANGED_PROGRESS },
         { "Progress", JOB_CHANGED_PROGRESS },
         { "Packed", JOB_CHANGED_RESULT },
         { "Result", JOB_CHANGED_RESULT },

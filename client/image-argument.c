@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bus.h"
 #include "client.h"
 #include "image-argument.h"
+#include "image-bus.h"
 #include "json-text.h"
 #include "request.h"
 #include "string-util.h"
@@ -35,10 +37,18 @@ static int path_of_kernel(const char *kernel, char **ret) {
         return r;
 }
 
+/* What we may not open, it can; and of a kernel that is gone it may still know the image. */
+static bool is_for_service(const char *argument, int error) {
+        return (error == -EACCES || (error == -ENOENT && !strchr(argument, '/'))) &&
+               text_is_utf8(argument) && service_is_wanted();
+}
+
 int image_from_argument(const char *argument, Image **ret, char **ret_path) {
         _cleanup_free_ char *path = NULL;
         int r;
 
+        if (service_is_remote())
+                return image_over_bus(argument, ret, ret_path);
         if (access(argument, F_OK) < 0 && path_of_kernel(argument, &path) < 0)
                 return EXIT_STATUS_FAILED;
         if (!path) {
@@ -53,6 +63,12 @@ int image_from_argument(const char *argument, Image **ret, char **ret_path) {
                 *ret_path = TAKE_PTR(path);
                 return 0;
         }
+        if (is_for_service(argument, r)) {
+                int status = image_over_bus(argument, ret, ret_path);
+
+                if (status != STATUS_OFFLINE)
+                        return status;
+        }
         if (r == -ENOENT && streq(path, argument))
                 say("%s: There is no such image, and no kernel of that name; `initrdctl list` "
                     "shows the images of this machine.",
@@ -64,7 +80,9 @@ int image_from_argument(const char *argument, Image **ret, char **ret_path) {
                 say("%s: It is no file; name an image.", path);
         else
                 say("%s: The image can't be opened: %s", path, strerror(-r));
-        return r == -ENOENT ? EXIT_STATUS_NOT_FOUND : EXIT_STATUS_FAILED;
+        return r == -ENOENT   ? EXIT_STATUS_NOT_FOUND
+               : r == -EACCES ? EXIT_STATUS_NOT_AUTHORISED
+                              : EXIT_STATUS_FAILED;
 }
 
 int say_fault(const char *path, const ImageFault *fault) {

@@ -8,8 +8,9 @@
 #include "image/read.h"
 
 /* Opens the image that `argument` names: a path, or a kernel version, which stands for the image of
- * that kernel and the profile of --profile=. 0 with the image and its path; or an exit status,
- * having said why. The caller frees both. */
+ * that kernel and the profile of --profile=. One that may not be opened, or is on the machine of -H or
+ * -M, the service reads. 0 with the image and its path; or an exit status, having said why. The
+ * caller frees both. */
 int image_from_argument(const char *argument, Image **ret, char **ret_path);
 
 /* Where reading stopped, as one line on standard error. Returns an exit status. */

@@ -6,6 +6,7 @@
 #include "bus-json.h"
 #include "bus.h"
 #include "client.h"
+#include "image-bus.h"
 #include "inspect-bus.h"
 #include "string-util.h"
 #include "table.h"
@@ -97,10 +98,7 @@ int inspect_over_bus(const char *kernel) {
         r = bus_open(&bus, false);
         if (r != EXIT_STATUS_DONE)
                 return r;
-        r = bus_read(bus, BUS_PATH, BUS_INTERFACE_MANAGER, "GetImage", &error, &found, "ss",
-                     kernel, arg_profile ?: "default");
-        if (r >= 0)
-                r = sym_sd_bus_message_read(found, "o", &path);
+        r = bus_find_image(bus, kernel, &error, &found, &path);
         if (r >= 0)
                 r = bus_read(bus, path, BUS_INTERFACE_IMAGE, "Inspect", &error, &reply, "t",
                              UINT64_C(0));

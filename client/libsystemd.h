@@ -39,6 +39,7 @@
         F(sd_bus_message_open_container)                                                          \
         F(sd_bus_message_peek_type)                                                               \
         F(sd_bus_message_read)                                                                    \
+        F(sd_bus_message_read_array)                                                              \
         F(sd_bus_message_read_basic)                                                              \
         F(sd_bus_message_unref)                                                                   \
         F(sd_bus_open_system)                                                                     \

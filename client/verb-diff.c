@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "bus.h"
 #include "client.h"
 #include "diff-settings.h"
 #include "image-argument.h"
@@ -409,6 +410,12 @@ int verb_diff(int argc, char *argv[]) {
         Side a, b;
         int r;
 
+        if (argc < 3 && service_is_remote()) {
+                say("What a build would make now is known on its own machine alone; with -H and "
+                    "-M, "
+                    "name two images.");
+                return EXIT_STATUS_USAGE;
+        }
         r = open_side(argv[1], &old, &old_path, &a);
         if (r != 0)
                 return r;

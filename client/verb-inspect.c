@@ -37,11 +37,12 @@ static void state_done(State *state) {
         json_decref(state->missing);
 }
 
-/* Of an image of another tool, nothing is cached. */
+/* Of an image of another tool nothing is cached; the store of another machine isn't looked into. */
 static int state_init(State *ret, const Inspection *i, Image *image) {
         State state = {};
 
-        if (i->described && image_find_cached(i->described, &state.cached) < 0)
+        if (i->described && !service_is_remote() &&
+            image_find_cached(i->described, &state.cached) < 0)
                 return -ENOMEM;
         state.missing = image_find_missing(image);
         if (!state.missing) {
@@ -538,8 +539,9 @@ int verb_inspect(int argc, char *argv[]) {
         int r, status;
 
         /* What the service has is quicker, and open to all; what it doesn't have, the file has. */
-        if (service_is_remote() || (!strchr(argv[1], '/') && access(argv[1], F_OK) < 0 &&
-                                    text_is_utf8(argv[1]) && service_is_wanted())) {
+        if (!arg_html && !strchr(argv[1], '/') &&
+            (service_is_remote() ||
+             (access(argv[1], F_OK) < 0 && text_is_utf8(argv[1]) && service_is_wanted()))) {
                 status = inspect_over_bus(argv[1]);
                 if (status != STATUS_OFFLINE)
                         return status;

@@ -280,7 +280,8 @@ static unsigned memory_needed(const Try *t) {
 static int write_initrd(Try *t) {
         uint64_t size = image_size(t->image);
 
-        if (!image_uki(t->image)) {
+        /* One that the service has read for us QEMU can't open either. */
+        if (!image_uki(t->image) && access(t->path, R_OK) >= 0) {
                 t->initrd = strdup(t->path);
                 return t->initrd ? 0 : -ENOMEM;
         }

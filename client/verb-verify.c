@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "bus.h"
 #include "client.h"
 #include "fd-util.h"
 #include "image-argument.h"
@@ -133,6 +134,12 @@ int verb_verify(int argc, char *argv[]) {
 
         if (arg_this_host && (arg_facts || arg_root)) {
                 say("--this-host is for this machine; --facts and --root are for another.");
+                return EXIT_STATUS_USAGE;
+        }
+        if (service_is_remote() && (arg_kernel || arg_kernel_dir || arg_this_host)) {
+                say("--kernel, --kernel-dir and --this-host look at this machine; -H and -M are "
+                    "for "
+                    "another.");
                 return EXIT_STATUS_USAGE;
         }
         r = image_from_argument(argv[1], &image, &path);

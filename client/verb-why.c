@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "bus.h"
 #include "client.h"
 #include "described-files.h"
 #include "image-argument.h"
@@ -151,6 +152,9 @@ static int tell_absent(Why *w, const char *what) {
         const char *kind = "unknown";
         int r = -ENOENT;
 
+        /* What was not built here can't be explained by what is here. */
+        if (service_is_remote())
+                w->now_state = -1;
         if (w->now_state == 0)
                 w->now_state = image_now_init(&w->now, w->files->described, false) == 0 ? 1 : -1;
         if (w->now_state > 0)

@@ -9,14 +9,14 @@
 
 typedef struct Inhibitor Inhibitor;
 typedef struct PostUpdate PostUpdate;
-typedef struct Listing Listing;
+typedef struct Reading Reading;
 
 /* Manager.bus_private, from bus_start() to bus_stop(). */
 typedef struct BusPrivate {
         uint64_t last_flush_usec; /* CLOCK_MONOTONIC */
         Inhibitor *inhibitor;
         PostUpdate *post_updates; /* that are under way; a list */
-        Listing *listings; /* likewise */
+        Reading *readings; /* likewise */
 } BusPrivate;
 
 static inline BusPrivate *bus_private(Manager *m) {
@@ -60,9 +60,17 @@ int image_request(Manager *m, sd_bus_message *message, const JobRequest *request
                   sd_bus_error *error);
 int job_cancel(Job *job, sd_bus_message *message, sd_bus_error *error);
 
-/* What an image contains, as a file of JSON lines that goes out with the answer (listing.c). */
-int listing_start(Image *image, sd_bus_message *message, sd_bus_error *error);
-void listing_done(Manager *m);
+/* What is read of an image for one message, and goes out with its answer (reading.c). */
+typedef enum ReadingKind {
+        READING_LIST, /* what it contains, a JSON line each: h */
+        READING_WHOLE, /* its bytes: h */
+        READING_PART, /* some of them: ayts */
+} ReadingKind;
+/* `offset` and `size` are of a part, which is READING_PART_MAX bytes at most. */
+#define READING_PART_MAX (UINT64_C(8) * 1024 * 1024)
+int reading_start(Image *image, sd_bus_message *message, ReadingKind kind, uint64_t offset,
+                  uint64_t size, sd_bus_error *error);
+void readings_done(Manager *m);
 
 /* There is a bus again, or none any more. */
 int inhibitor_connected(Manager *m);

@@ -162,7 +162,7 @@ static void bus_disconnect(Manager *m) {
                 return;
         m->polkit = polkit_free(m->polkit);
         inhibitor_disconnected(m);
-        listing_done(m);
+        readings_done(m);
         /* Those whose callers are to end with them are told of it while this closes. */
         sd_bus_close(m->bus);
         sd_bus_detach_event(m->bus);

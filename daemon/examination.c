@@ -346,8 +346,8 @@ static int start(Manager *m) {
         e->manager = m;
         e->started_usec = now_monotonic_usec();
         handler.userdata = e;
-        r = worker_start(&e->worker, m->event, program, request, m->settings.job_timeout_usec,
-                         &handler);
+        r = worker_start(&e->worker, m->event, program, request, -EBADF,
+                         m->settings.job_timeout_usec, &handler);
         json_decref(request);
         if (r < 0) {
                 examination_free(e);

@@ -182,7 +182,43 @@ static int method_list_contents(sd_bus_message *message, void *userdata, sd_bus_
                       "see what an image contains", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        return listing_start(image, message, error);
+        return reading_start(image, message, READING_LIST, 0, 0, error);
+}
+
+static int read_image(Image *image, sd_bus_message *message, ReadingKind kind, uint64_t offset,
+                      uint64_t size, sd_bus_error *error) {
+        Sender sender;
+        uint64_t flags;
+        int r;
+
+        r = sd_bus_message_read(message, "t", &flags);
+        if (r >= 0)
+                r = check_flags(flags, 0, error);
+        if (r < 0)
+                return r;
+        r = bus_admit(image->manager, message, &sender, POLKIT_ACTION_INSPECT_CONTENTS,
+                      image->kernel, "read an image", error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return reading_start(image, message, kind, offset, size, error);
+}
+
+static int method_read(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return read_image(userdata, message, READING_WHOLE, 0, 0, error);
+}
+
+static int method_read_part(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        uint64_t offset, size;
+        int r;
+
+        r = sd_bus_message_read(message, "tt", &offset, &size);
+        if (r < 0)
+                return r;
+        if (offset > INT64_MAX || size == 0 || size > READING_PART_MAX)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
+                                         "A part is 1 to %" PRIu64 " bytes of the image",
+                                         READING_PART_MAX);
+        return read_image(userdata, message, READING_PART, offset, size, error);
 }
 
 static int property_get_booted(sd_bus *bus, const char *path, const char *interface,
@@ -237,6 +273,11 @@ const sd_bus_vtable image_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("ListContents", SD_BUS_ARGS("t", flags),
                                 SD_BUS_RESULT("h", contents), method_list_contents,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Read", SD_BUS_ARGS("t", flags), SD_BUS_RESULT("h", image),
+                                method_read, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ReadPart", SD_BUS_ARGS("t", offset, "t", size, "t", flags),
+                                SD_BUS_RESULT("ay", bytes, "t", image_size, "s", version),
+                                method_read_part, SD_BUS_VTABLE_UNPRIVILEGED),
 
         SD_BUS_PROPERTY("Kernel", "s", NULL, offsetof(Image, kernel), CONST_),
         SD_BUS_PROPERTY("Profile", "s", NULL, offsetof(Image, profile), CONST_),

@@ -300,7 +300,7 @@ int job_start_worker(Job *job) {
         r = make_request(job, &request);
         if (r < 0)
                 return r;
-        r = worker_start(&worker, m->event, program, request, m->settings.job_timeout_usec,
+        r = worker_start(&worker, m->event, program, request, -EBADF, m->settings.job_timeout_usec,
                          &handler);
         json_decref(request);
         if (r < 0)

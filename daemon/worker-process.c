@@ -60,7 +60,7 @@ static int request_to_fd(json_t *request) {
         return TAKE_FD(fd);
 }
 
-static int spawn(const char *path, int in, int out, pid_t *ret) {
+static int spawn(const char *path, int in, int out, int output, pid_t *ret) {
         char *argv[] = { (char *) "initrdd-worker", NULL };
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
@@ -73,6 +73,8 @@ static int spawn(const char *path, int in, int out, pid_t *ret) {
         posix_spawnattr_init(&attributes);
         posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
         posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+        if (output >= 0)
+                posix_spawn_file_actions_adddup2(&actions, output, JOB_OUTPUT_FD);
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                               POSIX_SPAWN_SETPGROUP);
         posix_spawnattr_setsigmask(&attributes, &none);
@@ -204,7 +206,7 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
         return 0;
 }
 
-static int start(Worker *w, const char *path, json_t *request) {
+static int start(Worker *w, const char *path, json_t *request, int output) {
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         int p[2], r;
 
@@ -221,7 +223,7 @@ static int start(Worker *w, const char *path, json_t *request) {
                 return -errno;
         r = sd_event_add_io(w->event, &w->out_source, w->out, EPOLLIN, on_output, w);
         if (r >= 0)
-                r = spawn(path, in, out, &w->pid);
+                r = spawn(path, in, out, output, &w->pid);
         if (r < 0)
                 return r;
         r = sd_event_add_child(w->event, &w->child_source, w->pid, WEXITED, on_exit_of_child, w);
@@ -235,7 +237,7 @@ static int start(Worker *w, const char *path, json_t *request) {
                                           w->silence_usec, 250 * 1000, on_silence, w);
 }
 
-int worker_start(Worker **ret, sd_event *event, const char *path, json_t *request,
+int worker_start(Worker **ret, sd_event *event, const char *path, json_t *request, int output,
                  uint64_t silence_usec, const WorkerHandler *handler) {
         _cleanup_(worker_freep) Worker *w = NULL;
         int r;
@@ -247,7 +249,7 @@ int worker_start(Worker **ret, sd_event *event, const char *path, json_t *reques
         w->event = sd_event_ref(event);
         w->out = -EBADF;
         w->silence_usec = silence_usec;
-        r = start(w, path, request);
+        r = start(w, path, request, output);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(w);

@@ -24,10 +24,10 @@ typedef struct WorkerHandler {
         void *userdata;
 } WorkerHandler;
 
-/* Starts the program at `path` with the request. `silence_usec`: after which it counts as hung; 0
- * never. SIGCHLD must be blocked. The caller owns the worker, and what its handlers are given must
+/* Starts the program at `path` with the request. `output` becomes its descriptor JOB_OUTPUT_FD; -EBADF:
+ * it gets none. `silence_usec`: after which it counts as hung; 0 never. SIGCHLD must be blocked. The caller owns the worker, and what its handlers are given must
  * live as long. */
-int worker_start(Worker **ret, sd_event *event, const char *path, json_t *request,
+int worker_start(Worker **ret, sd_event *event, const char *path, json_t *request, int output,
                  uint64_t silence_usec, const WorkerHandler *handler);
 /* Kills it if it still runs; its handlers are not called any more. */
 Worker *worker_free(Worker *w);

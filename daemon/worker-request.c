@@ -18,6 +18,7 @@ static const struct {
         { "path", JSON_STRING },    { "threads", JSON_INTEGER }, { "settings", JSON_ARRAY },
         { "known", JSON_ARRAY },    { "idle", JSON_TRUE },       { "force", JSON_TRUE },
         { "best", JSON_TRUE },      { "digest", JSON_TRUE },     { "parent", JSON_INTEGER },
+        { "offset", JSON_INTEGER }, { "size", JSON_INTEGER },
 };
 
 static const char *const type_names[] = {

@@ -23,10 +23,10 @@ static const struct {
         const char *type;
         int (*run)(const json_t *request, Report *report);
 } works[] = {
-        { JOB_TYPE_BUILD, run_build },           { JOB_TYPE_CONTENTS, run_contents },
-        { JOB_TYPE_EXAMINE, run_examine },       { JOB_TYPE_PREPARE, run_prepare },
-        { JOB_TYPE_RECOMPRESS, run_recompress }, { JOB_TYPE_REMOVE, run_remove },
-        { JOB_TYPE_VERIFY, run_verify },
+        { JOB_TYPE_BUILD, run_build },     { JOB_TYPE_CONTENTS, run_contents },
+        { JOB_TYPE_COPY, run_copy },       { JOB_TYPE_EXAMINE, run_examine },
+        { JOB_TYPE_PREPARE, run_prepare }, { JOB_TYPE_RECOMPRESS, run_recompress },
+        { JOB_TYPE_REMOVE, run_remove },   { JOB_TYPE_VERIFY, run_verify },
 };
 
 /* Else workers of a service that was killed would queue up for what the next one wants. Returns false

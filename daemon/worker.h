@@ -33,6 +33,7 @@ void become_idle(void);
 /* What the types of requests do. Each sends its result, and returns the exit status. */
 int run_build(const json_t *request, Report *report);
 int run_contents(const json_t *request, Report *report);
+int run_copy(const json_t *request, Report *report);
 int run_examine(const json_t *request, Report *report);
 int run_prepare(const json_t *request, Report *report);
 int run_recompress(const json_t *request, Report *report);

@@ -43,6 +43,8 @@
  * "verify" looks at all of an image as `initrdctl verify` does:
  *   "path"; "kernel" the one that it must be for, if it says of itself which it is for
  * "contents" lists an image: "path"
+ * "copy" copies the bytes of an image to descriptor 3 (JOB_OUTPUT_FD), an empty file that its starter
+ * gave it: "path"; "offset" and "size", a part of it, which may end earlier
  * "remove" removes an image, its previous one, what an interrupted build left beside it, and its
  * record: "kernel", "profile", "path". A path below "root" is resolved beneath it. Neither the
  * kernel nor the store nor the record need be there
@@ -96,6 +98,7 @@
  *              of the work
  *   contents   "path", "entries", how many. Of an image that the kernel can't read to its end,
  *              VerifyFailed after the entries up to there
+ *   copy       "path", "inode", "size" (of all of it), "mtime". Busy when it changed meanwhile
  *   remove     "kernel", "profile", "path", "removed": the paths of the files that were there.
  *              NoSuchImage when there was nothing, no record either
  * and "failed" has "error": {"kind": "NoSpace", "stage": "install", "path": …, "line": …,
@@ -112,7 +115,10 @@
 #define JOB_TYPE_EXAMINE "examine"
 #define JOB_TYPE_VERIFY "verify"
 #define JOB_TYPE_CONTENTS "contents"
+#define JOB_TYPE_COPY "copy"
 #define JOB_TYPE_REMOVE "remove"
+
+#define JOB_OUTPUT_FD 3
 
 #define JOB_REPORT_PROGRESS "progress"
 #define JOB_REPORT_WARNING "warning"

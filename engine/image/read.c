@@ -70,15 +70,13 @@ int image_new(Image **ret, const void *data, size_t size) {
         return 0;
 }
 
-int image_open(Image **ret, const char *path) {
+int image_open_fd(Image **ret, int fd) {
         _cleanup_(image_freep) Image *image = NULL;
-        _cleanup_close_ int fd = -EBADF;
         struct stat st;
         void *p;
         int r;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fstat(fd, &st) < 0)
                 return -errno;
         if (S_ISDIR(st.st_mode))
                 return -EISDIR;
@@ -97,6 +95,13 @@ int image_open(Image **ret, const char *path) {
         }
         *ret = TAKE_PTR(image);
         return 0;
+}
+
+int image_open(Image **ret, const char *path) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        return fd < 0 ? -errno : image_open_fd(ret, fd);
 }
 
 Image *image_free(Image *image) {

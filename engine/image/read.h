@@ -16,6 +16,8 @@ typedef struct Image Image;
 /* Maps the file. Of a unified kernel image it is the initrd in it, and all offsets are those in
  * that. Negative errno of open() and its like, -EISDIR, -EINVAL for what is no file. */
 int image_open(Image **ret, const char *path);
+/* The same of a file that is open already; its position doesn't matter, and it stays the caller's. */
+int image_open_fd(Image **ret, int fd);
 /* The same with bytes that are in memory already; they are borrowed. */
 int image_new(Image **ret, const void *data, size_t size);
 /* What the initrd is a part of; NULL when it is a file of its own. Borrowed. */

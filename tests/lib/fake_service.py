@@ -115,6 +115,9 @@ class FakeService:
         self.next_id = 1
         self.output = b"an image\n"
         self.inspection = "{}"
+        self.image = b"no image\n"  # what Read() and ReadPart() give
+        self.part_max = 4 << 20
+        self.versions = iter(lambda: "1-1", None)
         self.holds = queue.Queue()  # the other ends
         self.objects, self.gone = {}, {}
         self.objects[PATH] = Object(PATH, MANAGER, {
@@ -329,6 +332,15 @@ class FakeService:
             fd = os.memfd_create("output")
             os.write(fd, self.output)
             self._return_fd(invocation, fd)
+        elif method == "Read":
+            fd = os.memfd_create("image")
+            os.write(fd, self.image)
+            self._return_fd(invocation, fd)
+        elif method == "ReadPart":
+            offset, size, _ = arguments
+            part = self.image[offset:offset + min(size, self.part_max)]
+            invocation.return_value(GLib.Variant("(ayts)", (part, len(self.image),
+                                                            next(self.versions))))
         elif method == "Inspect":
             invocation.return_value(GLib.Variant("(s)", (self.inspection,)))
         else:

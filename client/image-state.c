@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include "bus.h"
 #include "client.h"
 #include "image-argument.h"
 #include "image-state.h"
@@ -16,7 +17,8 @@ static bool is_cached(Store *store, const DescribedFragment *f) {
                store_find(store, content, compression, f->level, &found);
 }
 
-int image_find_cached(const Described *d, bool **ret) {
+/* NULL where there is no store that could be looked at. */
+static int find_cached(const Described *d, bool **ret) {
         _cleanup_(store_freep) Store *store = NULL;
         _cleanup_free_ char *path = NULL;
         Report report = {};
@@ -48,7 +50,7 @@ static int on_finding(void *userdata, const Finding *f) {
         return json_array_append_new(userdata, object) < 0 ? -ENOMEM : 0;
 }
 
-json_t *image_find_missing(Image *image) {
+static json_t *find_missing(Image *image) {
         json_t *array = json_array();
 
         if (array && verify_file(image, NULL, on_finding, array) < 0) {
@@ -56,4 +58,24 @@ json_t *image_find_missing(Image *image) {
                 return NULL;
         }
         return array;
+}
+
+void image_state_done(ImageState *state) {
+        free(state->cached);
+        json_decref(state->missing);
+}
+
+int image_state_init(ImageState *ret, const Described *described, Image *image) {
+        ImageState state = {};
+
+        /* The store of another machine isn't looked into. */
+        if (described && !service_is_remote() && find_cached(described, &state.cached) < 0)
+                return -ENOMEM;
+        state.missing = find_missing(image);
+        if (!state.missing) {
+                image_state_done(&state);
+                return -ENOMEM;
+        }
+        *ret = state;
+        return 0;
 }

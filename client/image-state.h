@@ -8,10 +8,11 @@
 
 #include "image/described.h"
 
-/* A bool for each fragment; NULL where there is no store that could be looked at. The caller
- * frees. */
-int image_find_cached(const Described *described, bool **ret);
+typedef struct ImageState {
+        bool *cached; /* for each fragment; NULL where nobody knows */
+        json_t *missing; /* what verify_file() finds: objects of step, path (or null), message */
+} ImageState;
 
-/* An array of what verify_file() finds: objects of step, path (or null), message. NULL without
- * memory. */
-json_t *image_find_missing(Image *image);
+/* `described` is NULL for an image of another tool. 0, -ENOMEM. */
+int image_state_init(ImageState *ret, const Described *described, Image *image);
+void image_state_done(ImageState *state);

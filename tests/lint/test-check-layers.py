@@ -35,7 +35,9 @@ HOUSE = {
     'engine/image/image.h': ['"pack/store.h"', '"source/source.h"'],
     'engine/build.h': ['"image/image.h"'],
     'engine/build.c': ['"build.h"', '"pack/store.h"'],
-    'daemon/job.h': ['"build.h"', '"macro.h"'],
+    'worker/worker.h': ['"build.h"', '"macro.h"'],
+    'worker/worker.c': ['"worker.h"', '"pack/store.h"'],
+    'daemon/job.h': ['"initrdd-failure.h"', '"macro.h"'],
     'daemon/job.c': ['"job.h"', '<systemd/sd-bus.h>'],
     'client/verb.h': ['"report.h"', '"initrdd-failure.h"'],
     'runtime/generator/generator.h': ['"macro.h"'],
@@ -79,7 +81,10 @@ class Layers(unittest.TestCase):
             ('engine/collect/unit.h', 'engine/pack/store.h', 'engine/collect', 'engine/pack'),
             ('engine/pack/store.h', 'engine/image/image.h', 'engine/pack', 'engine/image'),
             ('engine/image/image.h', 'engine/build.h', 'engine/image', 'engine/build'),
-            ('engine/build.c', 'daemon/job.h', 'engine/build', 'daemon'),
+            ('engine/build.c', 'worker/worker.h', 'engine/build', 'worker'),
+            ('worker/worker.c', 'daemon/job.h', 'worker', 'daemon'),
+            ('daemon/job.c', 'worker/worker.h', 'daemon', 'worker'),
+            ('daemon/job.c', 'engine/build.h', 'daemon', 'engine/build'),
             ('daemon/job.c', 'client/verb.h', 'daemon', 'client'),
             ('client/verb.h', 'daemon/job.h', 'client', 'daemon'),
             ('daemon/job.c', 'runtime/generator/generator.h', 'daemon', 'runtime'),
@@ -90,7 +95,7 @@ class Layers(unittest.TestCase):
             spelt = header.removeprefix('engine/')
             if room != 'engine/build' and other in ('util', 'include', 'daemon', 'client'):
                 spelt = pathlib.Path(header).name
-            if other in ('tests', 'daemon', 'runtime'):
+            if other in ('tests', 'worker', 'daemon', 'runtime'):
                 spelt = f'../{header}'
                 if room.startswith('engine'):
                     spelt = f'../{header}'

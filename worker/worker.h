@@ -8,7 +8,7 @@
 
 #include "report.h"
 
-/* worker-report.c: a line each. */
+/* report.c: a line each. */
 /* Takes `report`. When nobody listens any more, the work goes on. */
 void send_report(json_t *report);
 /* The result of work that failed; returns the exit status. */
@@ -19,7 +19,7 @@ void on_progress(void *userdata, Stage stage, unsigned percent, const char *what
 /* No report comes after this one. */
 void close_reports(void);
 
-/* worker-request.c */
+/* request.c */
 /* Whether every key is one of the protocol, with a value of its type. */
 int request_check(const json_t *request, Report *report);
 /* NULL when absent. Borrowed. */

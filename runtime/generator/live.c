@@ -54,6 +54,8 @@
 /* What is left of memory by an image that has to be there: nothing would start with less. */
 #define MIB_LEFT_FETCHED 128
 #define SYSTEMD_SECONDS 90
+/* As initrdd-live-find takes it. */
+#define FIND_SECONDS_MAX 1000000u
 
 typedef struct Live {
         const char *spec; /* as it was written, without "live:" */
@@ -190,6 +192,7 @@ static int write_find(const Generator *g, const Live *live) {
 
         if (option_seconds(g, "rd.timeout", &seconds) < 0)
                 seconds = SYSTEMD_SECONDS;
+        seconds = MIN_OF(seconds, FIND_SECONDS_MAX);
         if (!find || str_printf(&text,
                                 "[Unit]\n"
                                 "Description=Search for the Medium with the Image of the Root\n"

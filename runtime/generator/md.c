@@ -18,6 +18,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,15 +96,21 @@ static int write_rules(const Generator *g, char **uuids) {
         return generator_write(g, RULES_DIRECTORY, "62-initrdd-md.rules", text);
 }
 
+/* And the directory of the same name: it is out of mdadm's sight where it is called otherwise. */
 static void remove_conf(const Generator *g) {
         static const char *const paths[] = { "/etc/mdadm/mdadm.conf", "/etc/mdadm.conf" };
 
         for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                _cleanup_free_ char *path = NULL;
+                _cleanup_free_ char *path = NULL, *directory = NULL, *aside = NULL;
 
-                if (str_printf(&path, "%s%s", g->root, paths[i]) >= 0 && unlink(path) < 0 &&
-                    errno != ENOENT)
+                if (str_printf(&path, "%s%s", g->root, paths[i]) < 0 ||
+                    str_printf(&directory, "%s.d", path) < 0 ||
+                    str_printf(&aside, "%s.off", directory) < 0)
+                        return;
+                if (unlink(path) < 0 && errno != ENOENT)
                         generator_warn(g, "%s can't be removed: %m", path);
+                if (rename(directory, aside) < 0 && errno != ENOENT)
+                        generator_warn(g, "%s can't be removed: %m", directory);
         }
 }
 

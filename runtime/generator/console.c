@@ -45,8 +45,26 @@ static int add_emergency(const Generator *g) {
         return generator_write(g, g->early, "emergency.service", text);
 }
 
-/* systemd(1): SIGRTMIN+20 shows the status, SIGRTMIN+22 logs everything. The journal is in the image's
- * own /etc: the real root's goes on as it is configured there. */
+/* PID 1 keeps its level over the switch of roots, so it is told again. */
+static int add_debug_end(const Generator *g) {
+        int r = generator_write(g, g->normal, "initrdd-debug-end.service",
+                                "[Unit]\n"
+                                "Description=End of rd.debug\n"
+                                "DefaultDependencies=no\n"
+                                "Before=initrd-switch-root.service\n"
+                                "Conflicts=shutdown.target emergency.target\n"
+                                "\n"
+                                "[Service]\n"
+                                "Type=oneshot\n"
+                                "ExecStart=-systemctl kill --signal=SIGRTMIN+23 init.scope\n");
+
+        return r < 0 ? r
+                     : generator_add_symlink(g, "initrd-switch-root.target", "wants",
+                                             "initrdd-debug-end.service");
+}
+
+/* systemd(1): SIGRTMIN+20 shows the status, SIGRTMIN+22 logs everything, SIGRTMIN+23 as much as without.
+ * The journal is in the image's own /etc: the real root's goes on as it is configured there. */
 static int add_debug(const Generator *g, bool debug) {
         static const char udev[] = "[Service]\nEnvironment=SYSTEMD_LOG_LEVEL=debug\n";
         _cleanup_free_ char *journal = NULL;
@@ -60,7 +78,8 @@ static int add_debug(const Generator *g, bool debug) {
         r = generator_write(g, "/etc/systemd/journald.conf.d", "60-initrdd.conf", journal);
         if (r < 0 || !debug)
                 return r;
-        return generator_write(g, g->normal, "systemd-udevd.service.d/60-initrdd.conf", udev);
+        r = generator_write(g, g->normal, "systemd-udevd.service.d/60-initrdd.conf", udev);
+        return r < 0 ? r : add_debug_end(g);
 }
 
 int generate_console(const Generator *g) {

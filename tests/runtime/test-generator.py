@@ -262,7 +262,11 @@ CASES = [
     ("rd.info", dict(ALL, **{JOURNAL: ["ForwardToConsole=yes\n", "MaxLevelConsole=info\n"]}), ""),
     ("rd.debug", dict(ALL, **{
         JOURNAL: ["ForwardToConsole=yes\n", "MaxLevelConsole=debug\n"],
-        "n/systemd-udevd.service.d/60-initrdd.conf": "SYSTEMD_LOG_LEVEL=debug"}), ""),
+        "n/systemd-udevd.service.d/60-initrdd.conf": "SYSTEMD_LOG_LEVEL=debug",
+        "n/initrdd-debug-end.service": ["--signal=SIGRTMIN+23 init.scope\n",
+                                        "Before=initrd-switch-root.service\n"],
+        "n/initrd-switch-root.target.wants/initrdd-debug-end.service":
+            "-> ../initrdd-debug-end.service"}), ""),
     ("rd.debug=0 rd.info=0", ALL, ""),
     # images on a medium
     ("root=live:LABEL=A", by_label(), ""), ("root=live:CDLABEL=A", by_label(), ""),
@@ -343,6 +347,8 @@ CASES = [
     ("boot=live", found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), ""),
     ("boot=live components quiet splash rd.timeout=0",
      merged(found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), FIND, "--timeout=0 "), ""),
+    ("boot=live rd.timeout=4294967295",
+     merged(found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), FIND, "--timeout=1000000 "), ""),
     ("boot=live live-media-path=/d/e toram", merged(found(
         "boot=live", "--with=d/e/filesystem.squashfs", ' --copy=1024 "boot=live" "d/e" '
         '"filesystem.squashfs"'), OVERLAY, '"--live=d/e"\n'), ""),
@@ -624,6 +630,13 @@ class Generator(unittest.TestCase):
         os.makedirs(os.path.join(self.directory.name, "r/etc/udev/rules.d"))
         self.write("r/etc/udev/rules.d/69-lvm.rules", "# of the host\n")
         self.check("rd.lvm=0", MASKED, "")
+
+    def test_md_conf(self):
+        """Neither the file nor what is beside it."""
+        os.mkdir(os.path.join(self.directory.name, "r/etc/mdadm/mdadm.conf.d"))
+        self.write("r/etc/mdadm/mdadm.conf.d/a.conf", "")
+        self.check("rd.md.conf=0", dict(ALL, **{
+            "gone": "r/etc/mdadm/mdadm.conf", "r/etc/mdadm/mdadm.conf.d.off/a.conf": ""}), "")
 
     def test_no_lvm(self):
         """An image without LVM."""

@@ -240,10 +240,13 @@ static bool detach_array(const char *name) {
         return fd >= 0 && ioctl(fd, STOP_ARRAY, NULL) >= 0;
 }
 
+/* The server is told, and then the device is let go: the kernel keeps one that was connected by netlink
+ * for whoever connects it again, and takes no other of these calls for it. */
 static bool detach_network(const char *name) {
         _cleanup_close_ int fd = open_device(name, O_EXCL);
 
-        return fd >= 0 && ioctl(fd, NBD_CLEAR_QUE, 0) >= 0 && ioctl(fd, NBD_DISCONNECT, 0) >= 0;
+        return fd >= 0 && fsync(fd) >= 0 && ioctl(fd, NBD_DISCONNECT, 0) >= 0 &&
+               ioctl(fd, NBD_CLEAR_SOCK, 0) >= 0;
 }
 
 /* By the directory of a disk in /sys/block: what it is, and whether it is in use at all. */

@@ -7,6 +7,7 @@ import os
 import shutil
 
 from case import PATIENT, ROOTS, Root, generic, host, shows
+from qemu import FAILURES
 from disks import UUID
 import cache
 import disks
@@ -153,20 +154,23 @@ def _nobody(case, work):
         yield network.around()
 
 
-@contextlib.contextmanager
-def _nbd_export(case, work):
+def _nbd_export(fixture, system=None):
     """By the name of an export."""
-    _need("nbd-server")
-    conf = os.path.join(work, case.name + ".conf")
-    with _copies(case, work, "ext4") as (path,), servers.Network(work, case.name) as network:
-        with open(conf, "w", encoding="ascii") as stream:
-            stream.write("[generic]\nlistenaddr = %s\n[the-root]\nexportname = %s\n"
-                         % (servers.SERVER, path))
-        network.dhcp()
-        network.start("nbd-server", "-d", "-C", conf)
-        network.wait_tcp(10809)
-        yield network.around()
-    os.unlink(conf)
+    @contextlib.contextmanager
+    def around(case, work):
+        _need("nbd-server")
+        conf = os.path.join(work, case.name + ".conf")
+        with _copies(case, work, fixture, system) as (path,), \
+                servers.Network(work, case.name) as network:
+            with open(conf, "w", encoding="ascii") as stream:
+                stream.write("[generic]\nlistenaddr = %s\n[the-root]\nexportname = %s\n"
+                             % (servers.SERVER, path))
+            network.dhcp()
+            network.start("nbd-server", "-d", "-C", conf)
+            network.wait_tcp(10809)
+            yield network.around()
+        os.unlink(conf)
+    return around
 
 
 @contextlib.contextmanager
@@ -200,7 +204,12 @@ ROOTS.update({
                   generic=_netroot("0", LOGIN) + _NAME),
     "nbd": Root(None, "root=nbd:%s:the-root:ext4:noatime ro" % servers.SERVER + _NETWORK + PATIENT,
                 shows("ext4", "/dev/nbd0", "ext4"), ["fs:ext4", "block:nbd", "net"],
-                modules={"network", "network-drivers", "nbd"}, around=_nbd_export),
+                modules={"network", "network-drivers", "nbd"}, around=_nbd_export("ext4")),
+    "debian12-nbd": Root(
+        None, "root=nbd:%s:the-root:ext4 rw" % servers.SERVER + _NETWORK + PATIENT,
+        shows("ext4", "/dev/nbd0", "debian12 .* failed=0"), ["fs:ext4", "block:nbd", "net"],
+        system="debian12", modules={"network", "network-drivers", "nbd"},
+        around=_nbd_export("debian", "debian12")),
     "debian12-iscsi": Root(
         None, "root=iscsi:%s:::1:%s rw" % (servers.SERVER, TARGET % "0") + _NAME + _NETWORK
         + PATIENT, shows("ext4", "/dev/sda", "debian12 .* failed=0"),
@@ -209,6 +218,8 @@ ROOTS.update({
 })
 # A host image of it has a row of its own, or none.
 GENERIC_ALONE = ("iscsi", "debian12-iscsi")
+# It has no row but one of its own.
+UNRECORDED = ("debian12-nbd",)
 
 # What open-iscsi has of the root's target, and of another, which is none of the image's business.
 _NODE = "etc/iscsi/nodes/%s/%s,3260,1/default"
@@ -240,6 +251,13 @@ CASES = [
     host("iscsi-shutdown", "debian12-iscsi",
          command_line=ROOTS["debian12-iscsi"].command_line + " test.poweroff",
          expect=ROOTS["debian12-iscsi"].expect + (r"reboot: Power down",)),
+    # The same of NBD, which has to be let go.
+    generic("nbd-shutdown", "debian12-nbd",
+            command_line=ROOTS["debian12-nbd"].command_line + " test.poweroff",
+            expect=ROOTS["debian12-nbd"].expect + (r"nbd0 \(\d+\) is detached",
+                                                   r"All file systems, .* are detached",
+                                                   r"reboot: Power down"),
+            failures=FAILURES + (r"Not all is detached",)),
     # Two disks, that of the second server late: the first is logged in to meanwhile.
     generic("iscsi-two-late", "iscsi", around=_late_iscsi,
             command_line="root=UUID=%s " % UUID["btrfs-two"] + _netroot("0") + " "

@@ -57,6 +57,9 @@ bool option_is(const Generator *g, const char *key, bool value);
 /* Seconds, digits alone. -ENOENT when no word says any that is understood. */
 int option_seconds(const Generator *g, const char *key, unsigned *ret);
 
+/* The interface that the machine was started from, as the admin or the boot loader names it, or NULL. */
+const char *option_bootdev(const Generator *g);
+
 /* One for each noun. 0 or an error that was logged. */
 int generate_lvm(const Generator *g);
 int generate_md(const Generator *g);

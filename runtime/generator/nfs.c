@@ -139,7 +139,7 @@ static unsigned find_seconds(const Generator *g) {
 
 static int write_mount(const Generator *g, NfsRoot *root) {
         _cleanup_free_ char *options = NULL, *text = NULL, *path = NULL, *shown = NULL;
-        const char *interface = option_get(g, "bootdev") ?: option_get(g, "BOOTIF");
+        const char *interface = option_bootdev(g);
         int r = write_options(g, root, &options);
 
         if (r < 0)

@@ -123,3 +123,11 @@ int option_seconds(const Generator *g, const char *key, unsigned *ret) {
         }
         return found;
 }
+
+const char *option_bootdev(const Generator *g) {
+        const char *said = option_get(g, "bootdev");
+
+        if (said || !option_bool(g, "rd.bootif", true))
+                return said;
+        return option_get(g, "BOOTIF");
+}

@@ -425,7 +425,9 @@ static unsigned long long limit(const Generator *g) {
 }
 
 /* Puts what DHCP names as the root's path (option 17) where the command line says so. */
-static int resolve_dhcp(char **words, bool iscsi) {
+static int resolve_dhcp(const Generator *g, char **words, bool iscsi) {
+        _cleanup_free_ char *interface = lease_interface(option_bootdev(g));
+
         for (char **word = words; word && *word; word++) {
                 const char *debian = startswith(*word, "nbdroot=dhcp");
                 _cleanup_free_ char *path = NULL, *text = NULL;
@@ -433,7 +435,7 @@ static int resolve_dhcp(char **words, bool iscsi) {
 
                 if (!streq(*word, "netroot=dhcp") && !(debian && (!*debian || *debian == ',')))
                         continue;
-                r = lease_get(root, NULL, "ROOT_PATH", &path);
+                r = lease_get(root, interface, "ROOT_PATH", &path);
                 if (r < 0)
                         return r;
                 if (debian)
@@ -485,7 +487,7 @@ int main(int argc, char *argv[]) {
         r = option_read(&words);
         g.words = words;
         if (r >= 0)
-                r = resolve_dhcp(words, streq(argv[1], "iscsi"));
+                r = resolve_dhcp(&g, words, streq(argv[1], "iscsi"));
         if (r >= 0)
                 r = streq(argv[1], "nbd") ? find_devices(&g, &tasks) : find_targets(&g, &tasks);
         if (r >= 0)

@@ -99,6 +99,18 @@ int lease_get(const char *root, const char *interface, const char *key, char **r
         return r;
 }
 
+char *lease_interface(const char *said) {
+        char *name;
+
+        if (!said || !*said)
+                return NULL;
+        name = strdup(strlen(said) == 20 && said[2] == '-' ? said + 3 : said);
+        if (name && strlen(name) == 17 && name[2] == '-')
+                for (char *c = name; *c; c++)
+                        *c = *c == '-' ? ':' : (char) (*c >= 'A' && *c <= 'F' ? *c + 32 : *c);
+        return name;
+}
+
 int lease_write_servers(const char *root) {
         _cleanup_free_ char *state = NULL, *servers = NULL, *domains = NULL, *text = NULL,
                             *directory = NULL, *path = NULL, *lines = NULL;

@@ -10,6 +10,10 @@
  * errno. Keys: ROOT_PATH, NEXT_SERVER, SERVER_ADDRESS, ADDRESS, HOSTNAME. `root` is "" but in tests. */
 int lease_get(const char *root, const char *interface, const char *key, char **ret);
 
+/* What `interface` is there, of what a kernel command line says: 01-AA-BB-… of a boot loader, aa-bb-…, a
+ * name. NULL of NULL and of "", and without memory. The caller frees. */
+char *lease_interface(const char *said);
+
 /* Writes the name servers of all interfaces as resolv.conf(5) to /run/initrdd/resolv.conf. 0 or a
  * negative errno. */
 int lease_write_servers(const char *root);

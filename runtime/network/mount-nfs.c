@@ -123,20 +123,6 @@ static int try_mount(const char *what, const char *where, const char *options, i
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
 }
 
-/* 01-AA-BB-… of a boot loader, aa-bb-…, or a name, as lease_get() has it. */
-static char *interface_name(void) {
-        const char *said = getenv("INITRDD_INTERFACE");
-        char *name;
-
-        if (!said || !*said)
-                return NULL;
-        name = strdup(strlen(said) == 20 && said[2] == '-' ? said + 3 : said);
-        if (name && strlen(name) == 17 && name[2] == '-')
-                for (char *c = name; *c; c++)
-                        *c = *c == '-' ? ':' : (char) (*c >= 'A' && *c <= 'F' ? *c + 32 : *c);
-        return name;
-}
-
 static int replace(char **p, char *with) {
         if (!with)
                 return -ENOMEM;
@@ -209,7 +195,8 @@ static int fill_name(NfsRoot *root, const char *interface) {
 /* SERVER:PATH with all that DHCP knows. -EAGAIN: it doesn't say. */
 static int find_what(const char *said, const char *said_options, char **ret, char **ret_options) {
         _cleanup_nfs_root_done_ NfsRoot root = {};
-        _cleanup_free_ char *interface = interface_name(), *more = NULL;
+        _cleanup_free_ char *interface = lease_interface(getenv("INITRDD_INTERFACE")),
+                            *more = NULL;
         const char *separator = *said == '[' ? strstr(said, "]:") : strchr(said, ':');
         int r = 0;
 

@@ -8,6 +8,7 @@ looked at in every case.
 """
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -395,6 +396,18 @@ class Netblock(unittest.TestCase):
         self.write(lease, "ROOT_PATH=1.2.3.4\n")
         self.assertEqual(self.attach("nbdroot=dhcp,2000,nbd1", "nbd")[2],
                          [nbd(port="2000", node="/dev/nbd1")])
+
+    def test_dhcp_of(self):
+        """Of several leases that of the interface which the machine was started from."""
+        leases = "run/systemd/netif/leases/"
+        line = "netroot=dhcp root=UUID=12-34"
+        self.write(leases + "0", "ROOT_PATH=nbd:1.2.3.4:x\n")
+        self.write(leases + str(socket.if_nametoindex("lo")), "ROOT_PATH=nbd:1.2.3.4:y\n")
+        for more, export in (("", "x"), (" bootdev=lo", "y"), (" BOOTIF=01-00-00-00-00-00-00", "y"),
+                             (" BOOTIF=01-00-00-00-00-00-00 rd.bootif=0", "x")):
+            with self.subTest(more):
+                self.assertEqual(self.attach(line + more, "nbd"), (0, "", [nbd(export=export)]))
+        self.assertEqual(self.attach(line + " bootdev=none7", "nbd"), (0, "", []))
 
     def test_initiator(self):
         """Who we are: the firmware knows, else the host's file, else a name is made up, once."""

@@ -459,6 +459,8 @@ class Network(unittest.TestCase):
     def test_interface(self):
         found, _ = self.run_generator("root=dhcp BOOTIF=01-52-54-00-11-22-33")
         self.assertIn("INITRDD_INTERFACE=01-52-54-00-11-22-33 ", found["e/sysroot.mount"])
+        found, _ = self.run_generator("root=dhcp BOOTIF=01-52-54-00-11-22-33 rd.bootif=0")
+        self.assertNotIn("INITRDD_INTERFACE", found["e/sysroot.mount"])
 
     def test_server(self):
         """The kernel has the server in ip=."""

@@ -143,7 +143,7 @@ static int wait_behind(const Generator *g, const char *node) {
                                "[Unit]\nAfter=cryptsetup.target remote-cryptsetup.target\n");
 }
 
-/* All that can lie behind a passphrase. */
+/* All that can lie behind a passphrase. A swap partition doesn't: what is resumed has its root unlocked. */
 static int wait_for_answers(const Generator *g, const char *root) {
         static const char *const keys[] = { "mount.usr", "resume" };
         int r = may_ask(g);
@@ -156,7 +156,7 @@ static int wait_for_answers(const Generator *g, const char *root) {
                 _cleanup_free_ char *node = NULL;
 
                 r = value ? device_node(value, &node) : 0;
-                if (r > 0)
+                if (r > 0 && (!streq(keys[i], "resume") || startswith(node, "/dev/mapper/")))
                         r = wait_behind(g, node);
         }
         return r;

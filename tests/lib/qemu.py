@@ -21,6 +21,8 @@ import subprocess
 import time
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[c=>78]|[\r\0]")
+# What the kernel says may come right behind a prompt, on the same line.
+KERNEL = re.compile(r"\[ *\d+\.\d{6}\] [^\n]*\n?")
 # What is on the way of every boot, by name; the times are taken of the first line that matches.
 MARKS = {
     "kernel": r"Linux version \d",
@@ -160,7 +162,7 @@ class _Session:
         """The text to type, if the next prompt is there. Prompts end in no line break."""
         if not self.answers:
             return None
-        found = self.answers[0][0].search(ESCAPES.sub("", self.unanswered))
+        found = self.answers[0][0].search(KERNEL.sub("", ESCAPES.sub("", self.unanswered)))
         if not found:
             return None
         self.unanswered = ""

@@ -37,7 +37,8 @@ _IMSM = {"files": {_NO_PLATFORM: b'SUBSYSTEM=="block", ENV{IMSM_NO_PLATFORM}="1"
 
 def _on(name, source, tags, modules, **options):
     """A root of tests/lib/arrays.py."""
-    return Root(name, "root=UUID=" + arrays.SETS[name].uuid + options.pop("words", "") + PATIENT,
+    return Root(name, "root=UUID=" + arrays.SETS[name].uuid + options.pop("words", "")
+                + options.pop("patience", PATIENT),
                 options.pop("first", ()) + shows("ext4", source, name) + options.pop("then", ()),
                 ["fs:ext4"] + tags, modules=modules, **options)
 
@@ -75,8 +76,9 @@ ROOTS.update({
                 image=_IMSM, attach=qemu.sata),
     "raid10": _on("raid10", "/dev/md\\S+", ["block:md", "block:md-raid10"], {"mdraid"}),
     # The array lacks the disk that is asked for until its timer has run out, and is not started without it.
+    # The root's device has less time than that; it begins when nobody is asked any more.
     "raid1-on-luks": _on("raid1-on-luks", "/dev/md\\S+", ["block:md", "block:md-raid1", "block:crypt"],
-                         {"dm", "crypt", "mdraid"}, words=" rd.info",
+                         {"dm", "crypt", "mdraid"}, words=" rd.info", patience=" rd.timeout=25",
                          first=(r"Waiting for what systemd-cryptsetup@luks\S+e3.service opens",
                                 r"active with 2 out of 2 mirrors"),
                          answers=((r"(?s)[Pp]assphrase for disk .*Waiting for what",

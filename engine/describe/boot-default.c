@@ -3,8 +3,7 @@
 /*
  * Asked in this order; the first that names a kernel that is there is believed:
  *
- *   systemd-boot   LoaderEntryOneShot, LoaderEntryDefault: EFI variables of the running system, four
- *                  bytes of attributes and the entry's name in UTF-16
+ *   systemd-boot   as boot-systemd.c says
  *   GRUB           next_entry in grubenv; GRUB_DEFAULT= of /etc/default/grub, and where that is
  *                  "saved", saved_entry in grubenv
  *   others         the link /vmlinuz or /boot/vmlinuz, where there is no GRUB, which ignores it
@@ -15,13 +14,10 @@
 
 #include <ctype.h>
 
-#include "describe/boot-default.h"
+#include "describe/boot-internal.h"
 #include "describe/kernel.h"
 #include "path-util.h"
 #include "string-util.h"
-
-#define LOADER_GUID "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
-#define EFIVARS "/sys/firmware/efi/efivars"
 
 static const char *const grub_directories[] = { "/boot/grub", "/boot/grub2" };
 
@@ -35,8 +31,7 @@ static bool ends_alone(const char *p) {
         return !isalnum((unsigned char) *p) && !(*p == '.' && isdigit((unsigned char) p[1]));
 }
 
-/* The longest version that is in the text. */
-static const char *version_in(const char *text, char *const *versions) {
+const char *boot_version_in(const char *text, char *const *versions) {
         const char *best = NULL;
 
         STRV_FOREACH(v, versions) {
@@ -53,32 +48,12 @@ static const char *version_in(const char *text, char *const *versions) {
         return best;
 }
 
-/* NULL text when it can't be had. */
-static int read_text(Source *source, const char *path, char **ret, size_t *ret_size) {
+int boot_read_text(Source *source, const char *path, char **ret, size_t *ret_size) {
         int r = source_read(source, NULL, path, ret, ret_size);
 
         if (r < 0)
                 *ret = NULL;
         return r == -ENOMEM ? r : 0;
-}
-
-static int ask_variable(Source *source, const char *name, char *const *versions,
-                        const char **ret) {
-        _cleanup_free_ char *path = NULL, *data = NULL;
-        size_t size, n = 0;
-        int r;
-
-        r = str_printf(&path, EFIVARS "/%s-" LOADER_GUID, name);
-        if (r >= 0)
-                r = read_text(source, path, &data, &size);
-        if (r < 0 || !data)
-                return r;
-        /* Names of entries are ASCII. */
-        for (size_t i = 4; i + 1 < size; i += 2)
-                data[n++] = data[i + 1] == 0 ? data[i] : '?';
-        data[n] = '\0';
-        *ret = version_in(data, versions);
-        return 0;
 }
 
 /* The value of KEY= in a text of such lines; quotes go. The caller frees. */
@@ -118,9 +93,9 @@ static int ask_grub(Source *source, const char *directory, char *const *versions
         size_t size;
         int r;
 
-        r = path ? read_text(source, path, &env, &size) : -ENOMEM;
+        r = path ? boot_read_text(source, path, &env, &size) : -ENOMEM;
         if (r >= 0)
-                r = read_text(source, "/etc/default/grub", &conf, &size);
+                r = boot_read_text(source, "/etc/default/grub", &conf, &size);
         if (r >= 0)
                 r = find_value(env, "next_entry", &next);
         if (r >= 0)
@@ -130,9 +105,9 @@ static int ask_grub(Source *source, const char *directory, char *const *versions
         if (r < 0)
                 return r;
         if (next && *next)
-                *ret = version_in(next, versions);
+                *ret = boot_version_in(next, versions);
         if (!*ret && chosen)
-                *ret = version_in(streq(chosen, "saved") && saved ? saved : chosen, versions);
+                *ret = boot_version_in(streq(chosen, "saved") && saved ? saved : chosen, versions);
         return 0;
 }
 
@@ -142,7 +117,7 @@ static int ask_link(Source *source, const char *path, char *const *versions, con
 
         r = source_readlink(source, NULL, path, &target);
         if (r >= 0)
-                *ret = version_in(target, versions);
+                *ret = boot_version_in(target, versions);
         return r == -ENOMEM ? r : 0;
 }
 
@@ -166,22 +141,23 @@ static int newest(Source *source, char *const *versions, const char **ret) {
 
 static int ask_loaders(Source *source, char *const *versions, const char **ret,
                        char ***directories) {
-        static const char *const variables[] = { "LoaderEntryOneShot", "LoaderEntryDefault" };
         static const char *const links[] = { "/vmlinuz", "/boot/vmlinuz" };
         bool has_grub = false;
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(variables) && source_is_host(source); i++) {
-                if (r >= 0 && !*ret)
-                        r = ask_variable(source, variables[i], versions, ret);
+        for (size_t i = 0; i < ELEMENTSOF(grub_directories) && r >= 0; i++) {
+                r = source_exists(source, NULL, grub_directories[i]);
+                has_grub |= r > 0;
+                r = r == -ENOMEM ? r : 0;
         }
+        if (r >= 0)
+                r = boot_ask_systemd(source, versions, has_grub, ret, directories);
         for (size_t i = 0; i < ELEMENTSOF(grub_directories) && r >= 0; i++) {
                 r = source_exists(source, NULL, grub_directories[i]);
                 if (r <= 0) {
                         r = r == -ENOMEM ? r : 0;
                         continue;
                 }
-                has_grub = true;
                 r = strv_extend(directories, grub_directories[i]);
                 if (r >= 0)
                         r = strv_extend(directories, "/etc/default");

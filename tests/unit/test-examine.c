@@ -338,6 +338,69 @@ static void test_boot_default(void **state) {
         conf_tree_teardown((void **) &t);
 }
 
+/* Of systemd-boot, in a root that doesn't run: there are no EFI variables. */
+static void test_boot_systemd(void **state) {
+        static const struct {
+                const char *place, *conf, *expected;
+                bool listed; /* all entries */
+        } cases[] = {
+                { "boot", "timeout 3\n", "6.10-b", false },
+                { "boot", "default token-6.9-b.conf\n", "6.9-b", true },
+                { "boot/efi", "default TOKEN-6.9-b.conf\n", "6.9-b", true },
+                { "efi", "#default x\n \tdefault\t token-6.9-b* \ntimeout 4\n", "6.9-b", true },
+                { "boot", "default token-*\n", "6.10-b", true }, /* the newest of them */
+                { "boot", "default other-*\n", "6.9-b", true },
+                { "boot", "default counted-*.conf\n", "6.9-b", true },
+                { "boot", "default token-6.9-b.efi\n", "6.9-b", true },
+                { "boot", "default token-6.9-b.conf\ndefault token-6.10-b.conf\n", "6.10-b", true },
+                { "boot", "default none-6.9-b.conf\n", "6.10-b", true }, /* there is no such entry */
+                { "boot", "default token-6.9\n", "6.10-b", true },
+                { "boot", "default\n", "6.10-b", false },
+                { "boot", "defaults token-6.9-b.conf\n", "6.10-b", false },
+                { "boot", "default @saved\n", "6.10-b", false },
+        };
+        static char *const versions[] = { (char *) "6.10-b", (char *) "6.9-b", NULL };
+        static const char *const entries[] = {
+                "boot/loader/entries/token-6.10-b.conf", "boot/loader/entries/token-6.9-b.conf",
+                "boot/loader/entries/other-6.9-b.conf",  "boot/loader/entries/counted-6.9-b+2-1.conf",
+                "efi/EFI/Linux/token-6.9-b.efi",
+        };
+        ConfTree *t = NULL;
+
+        assert_int_equal(conf_tree_setup((void **) &t), 0);
+        for (char *const *v = versions; *v; v++) {
+                _cleanup_free_ char *directory = NULL, *image = NULL;
+
+                assert_true(str_printf(&directory, "usr/lib/modules/%s/x", *v) >= 0);
+                assert_true(str_printf(&image, "boot/vmlinuz-%s", *v) >= 0);
+                conf_tree_put(t, directory, "");
+                conf_tree_put(t, image, "");
+        }
+        for (size_t i = 0; i < ELEMENTSOF(entries); i++)
+                conf_tree_put(t, entries[i], "");
+        for (size_t i = 0; i <= ELEMENTSOF(cases); i++) {
+                _cleanup_strv_free_ char **directories = NULL;
+                _cleanup_(source_freep) Source *source = NULL;
+                _cleanup_free_ char *path = NULL;
+                const char *found = NULL;
+                bool last = i == ELEMENTSOF(cases);
+
+                /* In the end GRUB is there as well, and what systemd-boot has is left over. */
+                if (last)
+                        conf_tree_put(t, "boot/grub/grub.cfg", "");
+                assert_true(str_printf(&path, "%s/loader/loader.conf",
+                                       cases[last ? 1 : i].place) >= 0);
+                conf_tree_put(t, path, cases[last ? 1 : i].conf);
+                source = conf_tree_source(t);
+                assert_int_equal(boot_default_kernel(source, versions, &found, &directories), 0);
+                assert_string_equal(found, last ? "6.10-b" : cases[i].expected);
+                assert_int_equal(strv_contains(directories, "/boot/loader/entries"),
+                                 !last && cases[i].listed);
+                assert_int_equal(unlinkat(t->fd, path, 0), 0);
+        }
+        conf_tree_teardown((void **) &t);
+}
+
 static void test_json_text(void **state) {
         static const struct {
                 const char *text, *expected;
@@ -365,6 +428,7 @@ int main(void) {
                 IN_PLACE(test_hardware),
                 IN_PLACE(test_prepare),
                 cmocka_unit_test(test_boot_default),
+                cmocka_unit_test(test_boot_systemd),
                 cmocka_unit_test(test_json_text),
         };
 

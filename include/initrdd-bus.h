@@ -16,7 +16,7 @@
 
 /*
  * Errors are BUS_ERROR_PREFIX and a word: those of initrdd-failure.h, and
- *   NoSuchJob, Held, HookFailed, InUse, NotCancellable, AlreadyFinished, Shutdown
+ *   NoSuchJob, Busy, HookFailed, InUse, NotCancellable, AlreadyFinished, Shutdown
  */
 #define BUS_ERROR_PREFIX "org.initrdd1.Error."
 #define BUS_ERROR(word) BUS_ERROR_PREFIX word

@@ -269,8 +269,12 @@ static void keep_result(Manager *m, Job *job, Image *image) {
                 /* Without its kernel nobody misses it. */
                 if (!manager_find_kernel(m, image->kernel))
                         manager_drop_image(m, image);
-                else if (image_set_removed(image) < 0)
-                        log_error("Out of memory");
+                else {
+                        if (image_set_removed(image) < 0)
+                                log_error("Out of memory");
+                        /* A look that began before found it still there. */
+                        image->told_usec = now_monotonic_usec();
+                }
                 return;
         }
         if (job->type == JOB_RECOMPRESS)

@@ -494,6 +494,26 @@ static void test_remove(void **state) {
         assert_int_equal(shown(s, K), IMAGE_MISSING);
         assert_false(s->manager->reboot_safe);
         set_images(s, KERNEL(K, "ready") IMAGE(K, "missing", ""));
+        run_until(s, !s->manager->examination && s->manager->look_usec == 0);
+
+        /* Also when a look that began before comes to its end behind it. */
+        write_to(s, "result.build", BUILT);
+        (void) request_build(s, K, false);
+        run_until(s, queue_count(s->manager) == 0);
+        write_to(s, "answer.examine", "");
+        write_to(s, "result.examine", KERNEL(K, "ready") IMAGE(K, "current", "") SERVICE EXAMINED);
+        write_to(s, "block.examine", "");
+        looks = count_requests(s, "examine");
+        bus_stub_event();
+        run_until(s, s->manager->examination && count_requests(s, "examine") == looks + 1);
+        free(TAKE_PTR(jobs));
+        assert_int_equal(manager_request_remove(s->manager, K, true, 0, &error, &jobs, &n), 0);
+        run_until(s, jobs[0]->state == JOB_FINISHED);
+        remove_file(s, "block.examine");
+        run_until(s, !s->manager->examination);
+        assert_int_equal(shown(s, K), IMAGE_MISSING);
+        remove_file(s, "result.build");
+        set_images(s, KERNEL(K, "ready") IMAGE(K, "missing", ""));
         looks = count_requests(s, "examine");
         bus_stub_event();
         run_until(s, count_requests(s, "examine") > looks && !s->manager->examination);

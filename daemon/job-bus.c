@@ -17,7 +17,8 @@ int job_cancel(Job *job, sd_bus_message *message, sd_bus_error *error) {
         r = bus_sender(m, message, &sender, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (sender.uid != job->uid) {
+        /* It is not the first one's alone any more, if others wait for it, too. */
+        if (sender.uid != job->uid || job->shared) {
                 r = bus_authorize(m, message, &sender, POLKIT_ACTION_CANCEL, job->kernel,
                                   "cancel this job", error);
                 if (r <= 0)

@@ -92,6 +92,7 @@ typedef struct Job {
         bool changed; /* a run of the worker made a new image */
         JobReason reason;
         uid_t uid;
+        bool shared; /* somebody else asked for it, too */
 
         JobState state;
         char *stage; /* "" before it runs */

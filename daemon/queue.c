@@ -145,6 +145,7 @@ static void join(Job *job, const JobRequest *request) {
                 job->again = true;
         /* Somebody promised to run them. */
         job->no_hooks |= request->no_hooks;
+        job->shared |= job->uid != request->uid;
         /* Who asked without that flag wants it to go on. */
         job->cancel_on_disconnect &= request->cancel_on_disconnect;
         if (request->reason == REASON_ADMIN || request->reason == REASON_PACKAGE)

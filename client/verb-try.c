@@ -166,6 +166,10 @@ static int add_devices(Try *t) {
                 r = add_device(t, "/dev/disk/by-partlabel", root->partition_label);
         if (r >= 0)
                 r = add_device(t, "/dev/disk/by-uuid", root->luks_uuid);
+        if (r >= 0)
+                r = add_device(t, "/dev/disk/by-uuid", root->usr_uuid);
+        if (r >= 0)
+                r = add_device(t, "/dev/disk/by-uuid", root->resume_uuid);
         if (r < 0 || !root->group)
                 return r;
         group = path_join("/dev", root->group);
@@ -316,13 +320,19 @@ static int prepare_machine(Try *t) {
 /* "ext4 on LVM on LUKS": from the top to the disk. The caller frees. */
 static char *describe_root(const Try *t) {
         const TryRoot *root = &t->root;
-        char *text;
+        char *text, level[16] = "";
 
         if (arg_root_image)
                 return strdup(arg_root_image);
-        return str_printf(&text, "%s%s%s%s%s", root->filesystem, root->group ? " on LVM" : "",
-                          root->luks_uuid ? " on LUKS" : "", root->md_uuid ? " on RAID1" : "",
-                          root->partition_uuid ? " on a partition" : "") < 0
+        if (root->md_uuid)
+                snprintf(level, sizeof(level), " on RAID%u", root->md_level);
+        return str_printf(&text, "%s%s%s%s%s%s%s", root->filesystem, root->group ? " on LVM" : "",
+                          !root->luks_uuid          ? ""
+                          : root->luks_version == 1 ? " on LUKS1"
+                                                    : " on LUKS2",
+                          level, root->partition_uuid ? " on a partition" : "",
+                          root->usr_uuid ? ", /usr beside it" : "",
+                          root->resume_uuid ? ", a swap beside it" : "") < 0
                                ? NULL
                                : text;
 }
@@ -337,7 +347,8 @@ static void tell_machine(const Try *t) {
             t->machine.memory);
         not_tried = t->root.not_tried ? strv_join(t->root.not_tried, ", ") : NULL;
         if (not_tried)
-                say("Not tried: %s, which the image is for and the scratch root is not.",
+                say("Not tried: %s, which the image is for and the scratch root is not; "
+                    "--root-image= takes a disk that is.",
                     not_tried);
 }
 

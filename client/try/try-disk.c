@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A scratch root is the least that every initramfs takes for a system: the usual directories, an
- * os-release, and /usr/sbin/init, which is our own (runtime/try-init.c). A file system is made of
- * that by its own tool, without being mounted, so that anybody may; the layers below are our own
- * business (try-layer.h). From the top to the disk they lie as people have them: volume group,
- * encryption, array, partition.
+ * A file system is made of a tree (try-tree.h) by its own tool, without being mounted, so that anybody
+ * may; the layers below are our own business (try-layer.h). From the top to the disk they lie as people
+ * have them: volume group, encryption, array, partition. What is beside the root, /usr or a swap, is
+ * a disk of its own.
  */
 
 #include <fcntl.h>
@@ -20,9 +19,9 @@
 #include "try-disk.h"
 #include "try-layer.h"
 #include "try-tool.h"
+#include "try-tree.h"
 
 #define MIB UINT64_C(1048576)
-#define INIT_MAX 1048576
 
 /* How a file system is made. Words beginning with "%" stand for: %T the directory, %P a prototype
  * as mkfs.xfs(8) has it, %U the UUID, %L the label, %F the file. */
@@ -64,13 +63,20 @@ static const Maker makers[] = {
           { "sload.f2fs", "-f", "%T", "%F" } },
 };
 
+/* One to be made. */
+typedef struct FileSystem {
+        const char *tree, *uuid, *label;
+} FileSystem;
+
 typedef struct Making {
         const char *directory;
         const TryRoot *root;
         const Maker *maker;
-        char *tree, *prototype, *file;
+        char *tree, *usr, *prototype, *file;
         char **disks;
         unsigned n; /* files that were made */
+        const char *key;
+        size_t key_size;
 } Making;
 
 static int cannot(const char *what, int r) {
@@ -78,96 +84,9 @@ static int cannot(const char *what, int r) {
         return EXIT_STATUS_FAILED;
 }
 
-static int write_file(const char *directory, const char *name, const void *data, size_t size,
-                      mode_t mode) {
-        _cleanup_free_ char *path = path_join(directory, name);
-
-        return path ? file_replace_at(AT_FDCWD, path, data, size, mode) : -ENOMEM;
-}
-
-static int make_directories(const char *tree) {
-        static const char *const names[] = { "dev",      "etc",     "proc",    "run", "sys", "tmp",
-                                             "usr/sbin", "usr/lib", "usr/bin", "var", "root" };
-        static const char *const links[] = { "bin", "sbin", "lib" };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_free_ char *path = path_join(tree, names[i]);
-                int r = path ? mkdir_parents(path, 0755) : -ENOMEM;
-
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(links); i++) {
-                _cleanup_free_ char *path = path_join(tree, links[i]), *target = NULL;
-
-                if (!path || str_printf(&target, "usr/%s", links[i]) < 0)
-                        return -ENOMEM;
-                if (symlink(target, path) < 0)
-                        return -errno;
-        }
-        return 0;
-}
-
-static int make_tree(const Making *m, const char *marker) {
-        static const char release[] = "ID=initrdd-try\nNAME=\"A root to try an image with\"\n";
-        _cleanup_free_ char *data = NULL, *init = NULL, *content = NULL, *line = NULL;
-        size_t size = 0;
-        int r;
-
-        r = data_directory(&data);
-        if (r >= 0)
-                r = (init = path_join(data, "try-init")) ? 0 : -ENOMEM;
-        if (r >= 0)
-                r = file_read_at(AT_FDCWD, init, INIT_MAX, &content, &size);
-        if (r < 0) {
-                say("%s can't be read: %s; it belongs to initrdd, on x86-64 alone",
-                    init ?: "try-init", strerror(-r));
-                return EXIT_STATUS_UNTRIED;
-        }
-        r = make_directories(m->tree);
-        if (r >= 0)
-                r = write_file(m->tree, "usr/sbin/init", content, size, 0755);
-        if (r >= 0)
-                r = str_printf(&line, "%s\n", marker);
-        if (r >= 0)
-                r = write_file(m->tree, "etc/initrdd-try", line, strlen(line), 0644);
-        if (r >= 0)
-                r = write_file(m->tree, "usr/lib/os-release", release, strlen(release), 0644);
-        if (r >= 0)
-                r = write_file(m->tree, "etc/os-release", release, strlen(release), 0644);
-        if (r >= 0)
-                r = write_file(m->tree, "etc/fstab", "", 0, 0644);
-        return r < 0 ? cannot(m->tree, r) : EXIT_STATUS_DONE;
-}
-
-/* The same tree as mkfs.xfs(8) wants it described. */
-static int write_prototype(const Making *m) {
-        _cleanup_free_ char *text = NULL;
-        const char *t = m->tree;
-        int r;
-
-        r = str_printf(&text,
-                       "/\n0 0\nd--755 0 0\n"
-                       "bin l--777 0 0 usr/bin\nsbin l--777 0 0 usr/sbin\nlib l--777 0 0 usr/lib\n"
-                       "dev d--755 0 0\n$\nproc d--755 0 0\n$\nrun d--755 0 0\n$\n"
-                       "sys d--755 0 0\n$\ntmp d--755 0 0\n$\nvar d--755 0 0\n$\n"
-                       "root d--755 0 0\n$\n"
-                       "etc d--755 0 0\ninitrdd-try ---644 0 0 %s/etc/initrdd-try\n"
-                       "os-release ---644 0 0 %s/etc/os-release\nfstab ---644 0 0 "
-                       "%s/etc/fstab\n$\n"
-                       "usr d--755 0 0\nbin d--755 0 0\n$\n"
-                       "lib d--755 0 0\nos-release ---644 0 0 %s/usr/lib/os-release\n$\n"
-                       "sbin d--755 0 0\ninit ---755 0 0 %s/usr/sbin/init\n$\n$\n$\n",
-                       t, t, t, t, t);
-        if (r >= 0)
-                r = file_replace_at(AT_FDCWD, m->prototype, text, strlen(text), 0644);
-        return r < 0 ? cannot(m->prototype, r) : EXIT_STATUS_DONE;
-}
-
-static int replace_word(const Making *m, const char *word, char ***argv) {
+static int replace_word(const Making *m, const FileSystem *fs, const char *word, char ***argv) {
         static const char keys[] = "TPULF";
-        const char *label = m->root->label ?: "initrddtry";
-        const char *values[] = { m->tree, m->prototype, m->root->uuid, label, m->file };
+        const char *values[] = { fs->tree, m->prototype, fs->uuid, fs->label, m->file };
         const char *percent = strchr(word, '%'), *key;
         char *s;
 
@@ -179,7 +98,7 @@ static int replace_word(const Making *m, const char *word, char ***argv) {
 }
 
 /* An exit status. */
-static int run_maker(const Making *m, const char *const *words) {
+static int run_maker(const Making *m, const FileSystem *fs, const char *const *words) {
         _cleanup_strv_free_ char **argv = NULL;
         char *program;
         int r;
@@ -196,7 +115,7 @@ static int run_maker(const Making *m, const char *const *words) {
         if (r >= 0)
                 r = strv_consume(&argv, program);
         for (words++; r >= 0 && *words; words++)
-                r = replace_word(m, *words, &argv);
+                r = replace_word(m, fs, *words, &argv);
         if (r < 0)
                 return cannot(m->file, r);
         return tool_run(argv) < 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_DONE;
@@ -216,13 +135,12 @@ static int next_file(Making *m, char **ret, int *ret_fd) {
         return 0;
 }
 
-static int make_filesystem(Making *m) {
+static int make_filesystem(Making *m, const FileSystem *fs) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        if (m->root->label && strlen(m->root->label) > m->maker->label_max) {
-                say("A label of %s can't be as long as \"%s\".", m->maker->filesystem,
-                    m->root->label);
+        if (strlen(fs->label) > m->maker->label_max) {
+                say("A label of %s can't be as long as \"%s\".", m->maker->filesystem, fs->label);
                 return EXIT_STATUS_USAGE;
         }
         r = next_file(m, &m->file, &fd);
@@ -231,60 +149,57 @@ static int make_filesystem(Making *m) {
         if (r < 0)
                 return cannot("The scratch root", r);
         fd = safe_close(fd);
-        r = write_prototype(m);
-        if (r == EXIT_STATUS_DONE)
-                r = run_maker(m, m->maker->argv);
-        return r == EXIT_STATUS_DONE ? run_maker(m, m->maker->then) : r;
+        r = try_tree_describe(fs->tree, m->prototype);
+        if (r < 0)
+                return cannot(m->prototype, r);
+        r = run_maker(m, fs, m->maker->argv);
+        return r == EXIT_STATUS_DONE ? run_maker(m, fs, m->maker->then) : r;
 }
 
-typedef enum LayerKind {
-        LAYER_LVM,
-        LAYER_LUKS,
-        LAYER_MD,
-        LAYER_MD_SECOND,
-        LAYER_PARTITION
-} LayerKind;
+typedef enum LayerKind { LAYER_LVM, LAYER_LUKS, LAYER_MD, LAYER_PARTITION } LayerKind;
 
-static int fill_layer(const TryRoot *root, LayerKind kind, int from, int to, const char *key,
-                      size_t key_size) {
+static int fill_layer(const Making *m, LayerKind kind, unsigned number, int from, int to) {
+        const TryRoot *root = m->root;
+
         switch (kind) {
         case LAYER_LVM:
                 return layer_lvm(from, to, root->group, root->volume);
         case LAYER_LUKS:
-                return layer_luks(from, to, root->luks_uuid, key, key_size);
+                return root->luks_version == 1 ? layer_luks1(from, to, root->luks_uuid, m->key,
+                                                             m->key_size)
+                                               : layer_luks2(from, to, root->luks_uuid, m->key,
+                                                             m->key_size);
         case LAYER_MD:
-        case LAYER_MD_SECOND:
-                return layer_md(from, to, root->md_uuid, kind == LAYER_MD_SECOND);
+                return layer_md(from, to, root->md_uuid, root->md_level, number);
         default:
                 return layer_partition(from, to, root->partition_uuid, root->partition_label);
         }
 }
 
-/* Puts what `from` has on a layer in a file of its own. */
-static int add_layer(Making *m, LayerKind kind, const char *from, const char *key, size_t key_size,
-                     char **ret) {
+/* Puts what m->file has on a layer in a file of its own; of an array, on the disk with that number. */
+static int add_layer(Making *m, LayerKind kind, unsigned number, char **ret) {
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         _cleanup_free_ char *path = NULL;
         int r;
 
-        in = open(from, O_RDONLY | O_CLOEXEC);
+        in = open(m->file, O_RDONLY | O_CLOEXEC);
         if (in < 0)
                 return -errno;
         r = next_file(m, &path, &out);
         if (r >= 0)
-                r = fill_layer(m->root, kind, in, out, key, key_size);
+                r = fill_layer(m, kind, number, in, out);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(path);
         return 0;
 }
 
-/* The same for what has one disk below it: the file that it came from is not needed any more. */
-static int wrap(Making *m, LayerKind kind, const char *key, size_t key_size) {
+/* The same, and the file that it came from is not needed any more. */
+static int wrap(Making *m, LayerKind kind) {
         char *wrapped;
         int r;
 
-        r = add_layer(m, kind, m->file, key, key_size, &wrapped);
+        r = add_layer(m, kind, 0, &wrapped);
         if (r < 0)
                 return r;
         (void) unlink(m->file);
@@ -293,32 +208,73 @@ static int wrap(Making *m, LayerKind kind, const char *key, size_t key_size) {
         return 0;
 }
 
-static int finish_disk(Making *m) {
-        int r = m->root->partition_uuid ? wrap(m, LAYER_PARTITION, NULL, 0) : 0;
-
-        return r < 0 ? r : strv_consume(&m->disks, TAKE_PTR(m->file));
-}
-
-static int add_layers(Making *m, const char *key, size_t key_size) {
-        char *second = NULL;
+static int add_layers(Making *m) {
+        _cleanup_strv_free_ char **others = NULL;
         int r = 0;
 
         if (m->root->group)
-                r = wrap(m, LAYER_LVM, NULL, 0);
+                r = wrap(m, LAYER_LVM);
         if (r >= 0 && m->root->luks_uuid)
-                r = wrap(m, LAYER_LUKS, key, key_size);
+                r = wrap(m, LAYER_LUKS);
         if (r >= 0 && m->root->md_uuid) {
-                r = add_layer(m, LAYER_MD_SECOND, m->file, NULL, 0, &second);
+                for (unsigned i = 1; r >= 0 && i < layer_md_disks(m->root->md_level); i++) {
+                        char *other;
+
+                        r = add_layer(m, LAYER_MD, i, &other);
+                        if (r >= 0)
+                                r = strv_consume(&others, other);
+                }
                 if (r >= 0)
-                        r = wrap(m, LAYER_MD, NULL, 0);
+                        r = wrap(m, LAYER_MD);
         }
+        /* Of an array only one disk can have the partition's names: the others have none. */
+        if (r >= 0 && m->root->partition_uuid)
+                r = wrap(m, LAYER_PARTITION);
         if (r >= 0)
-                r = finish_disk(m);
-        /* Of an array only one disk can have the partition's names: the other has none. */
-        if (r >= 0 && second)
-                r = strv_consume(&m->disks, TAKE_PTR(second));
-        free(second);
+                r = strv_consume(&m->disks, TAKE_PTR(m->file));
+        STRV_FOREACH(other, others)
+                if (r >= 0)
+                        r = strv_extend(&m->disks, *other);
         return r;
+}
+
+static int make_root(Making *m) {
+        const FileSystem fs = { m->tree, m->root->uuid, m->root->label ?: "initrddtry" };
+        int r, status;
+
+        status = make_filesystem(m, &fs);
+        if (status != EXIT_STATUS_DONE)
+                return status;
+        r = add_layers(m);
+        return r < 0 ? cannot("A layer below the scratch root", r) : EXIT_STATUS_DONE;
+}
+
+static int make_usr(Making *m) {
+        const FileSystem fs = { m->usr, m->root->usr_uuid, "initrddusr" };
+        int r, status;
+
+        if (!m->usr)
+                return EXIT_STATUS_DONE;
+        status = make_filesystem(m, &fs);
+        if (status != EXIT_STATUS_DONE)
+                return status;
+        r = strv_consume(&m->disks, TAKE_PTR(m->file));
+        return r < 0 ? cannot("/usr", r) : EXIT_STATUS_DONE;
+}
+
+static int make_swap(Making *m) {
+        _cleanup_close_ int fd = -EBADF;
+        char *path;
+        int r;
+
+        if (!m->root->resume_uuid)
+                return EXIT_STATUS_DONE;
+        r = next_file(m, &path, &fd);
+        if (r >= 0)
+                r = strv_consume(&m->disks, path);
+        if (r >= 0)
+                r = layer_swap(fd, m->root->resume_uuid);
+        return r < 0 ? cannot("A swap", r) : EXIT_STATUS_DONE;
 }
 
 static const Maker *maker_of(const char *filesystem) {
@@ -335,23 +291,25 @@ int try_disk_make(const char *directory, const TryRoot *root, const char *marker
                 .root = root,
                 .maker = maker_of(root->filesystem),
                 .tree = path_join(directory, "root"),
+                .usr = root->usr_uuid ? path_join(directory, "usr") : NULL,
                 .prototype = path_join(directory, "prototype"),
+                .key = key,
+                .key_size = key_size,
         };
         int r;
 
-        if (!m.tree || !m.prototype)
+        if (!m.tree || !m.prototype || (root->usr_uuid && !m.usr))
                 r = cannot(directory, -ENOMEM);
         else
-                r = make_tree(&m, marker);
+                r = try_tree_make(m.tree, m.usr, marker);
         if (r == EXIT_STATUS_DONE)
-                r = make_filesystem(&m);
-        if (r == EXIT_STATUS_DONE) {
-                int k = add_layers(&m, key, key_size);
-
-                if (k < 0)
-                        r = cannot("A layer below the scratch root", k);
-        }
+                r = make_root(&m);
+        if (r == EXIT_STATUS_DONE)
+                r = make_usr(&m);
+        if (r == EXIT_STATUS_DONE)
+                r = make_swap(&m);
         free(m.tree);
+        free(m.usr);
         free(m.prototype);
         free(m.file);
         if (r == EXIT_STATUS_DONE)

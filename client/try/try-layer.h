@@ -27,7 +27,13 @@ int size_of_file(int fd, uint64_t *ret);
 int layer_partition(int from, int to, const char *uuid, const char *name);
 /* A volume group on one disk, with one linear volume. */
 int layer_lvm(int from, int to, const char *group, const char *volume);
-/* LUKS1, which every cryptsetup opens: aes-xts-plain64, and a key slot that is quick to open. */
-int layer_luks(int from, int to, const char *uuid, const void *key, size_t key_size);
-/* One of the two disks of a RAID1, `number` 0 or 1; `device_uuid` is its own. */
-int layer_md(int from, int to, const char *uuid, unsigned number);
+/* Encrypted, aes-xts-plain64, and a key slot that is quick to open. LUKS2 is what systems have; of LUKS1
+ * every cryptsetup knows. */
+int layer_luks1(int from, int to, const char *uuid, const void *key, size_t key_size);
+int layer_luks2(int from, int to, const char *uuid, const void *key, size_t key_size);
+/* How many disks are made of an array; 0 for a level that is not made: it is 0, 1, 4, 5, 6 or 10. */
+unsigned layer_md_disks(unsigned level);
+/* One of them, `number` from 0 on. */
+int layer_md(int from, int to, const char *uuid, unsigned level, unsigned number);
+/* A swap that nothing is in. */
+int layer_swap(int to, const char *uuid);

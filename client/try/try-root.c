@@ -19,6 +19,7 @@
 #include "path-util.h"
 #include "string-util.h"
 #include "try-layer.h"
+#include "try-name.h"
 #include "try-root.h"
 
 #define TEXT_MAX 1048576
@@ -50,6 +51,8 @@ void try_root_done(TryRoot *root) {
         free(root->luks_name);
         free(root->key);
         free(root->md_uuid);
+        free(root->usr_uuid);
+        free(root->resume_uuid);
         strv_free(root->words);
         strv_free(root->not_tried);
         *root = (TryRoot) {};
@@ -121,6 +124,17 @@ static bool has_fact(const Described *d, const char *prefix) {
         return false;
 }
 
+/* Not a tag that only begins so: "block:md-raid1" is none of RAID10. */
+static bool has_whole_fact(const Described *d, const char *tag) {
+        for (size_t i = 0; d && i < d->n_modules; i++) {
+                const char *fact = fact_of(&d->modules[i]);
+
+                if (fact && streq(fact, tag))
+                        return true;
+        }
+        return false;
+}
+
 /* An image that is for a disk, and lacks its driver, is to fail. */
 const TryBus *try_bus_choose(const ImageTree *t, const Described *d) {
         for (size_t i = 0; i < ELEMENTSOF(buses); i++) {
@@ -176,107 +190,6 @@ static int new_uuid(char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* Takes a UUID that is one, with a prefix that it may have. 1, or 0 when it is none. */
-static int take_uuid(const char *value, const char *prefix, char **ret) {
-        const char *text = startswith(value, prefix) ?: value;
-        uint8_t uuid[UUID_BYTES];
-        char formatted[UUID_TEXT];
-
-        if (uuid_from_text(text, uuid) < 0)
-                return 0;
-        uuid_to_text(uuid, formatted);
-        free(*ret);
-        *ret = strdup(formatted);
-        return *ret ? 1 : -ENOMEM;
-}
-
-static int take_text(const char *value, size_t n, char **ret) {
-        char *text = bytes_to_string(value, n);
-
-        if (!text)
-                return -ENOMEM;
-        free(*ret);
-        *ret = text;
-        return n > 0;
-}
-
-/* "GROUP-VOLUME", in which each dash of a name is written twice. 1, or 0 when it is none. */
-static int take_mapped(const char *name, TryRoot *root) {
-        _cleanup_free_ char *group = NULL, *volume = NULL;
-        const char *dash = NULL;
-        char *out;
-
-        for (const char *p = name; *p && !dash; p++)
-                if (*p == '-') {
-                        if (p[1] != '-')
-                                dash = p;
-                        else
-                                p++;
-                }
-        if (!dash || dash == name || !dash[1])
-                return 0;
-        group = bytes_to_string(name, (size_t) (dash - name));
-        volume = strdup(dash + 1);
-        if (!group || !volume)
-                return -ENOMEM;
-        for (size_t i = 0; i < 2; i++) {
-                out = i == 0 ? group : volume;
-                for (const char *p = out; *p; p++) {
-                        *out++ = *p;
-                        if (p[0] == '-' && p[1] == '-')
-                                p++;
-                }
-                *out = '\0';
-        }
-        free(root->group);
-        free(root->volume);
-        root->group = TAKE_PTR(group);
-        root->volume = TAKE_PTR(volume);
-        return 1;
-}
-
-/* "GROUP/VOLUME". */
-static int take_volume(const char *text, TryRoot *root) {
-        const char *slash = strchr(text, '/');
-        int r;
-
-        if (!slash || slash == text || !slash[1] || strchr(slash + 1, '/'))
-                return 0;
-        r = take_text(text, (size_t) (slash - text), &root->group);
-        return r < 0 ? r : take_text(slash + 1, strlen(slash + 1), &root->volume);
-}
-
-/* Makes the scratch root what root= names. 1, or 0 when nothing that can be made has that name. */
-static int take_root(TryRoot *root, const char *value) {
-        static const char *const no_groups[] = { "disk", "mapper", "md", "block" };
-        const char *rest, *device;
-
-        if ((rest = startswith(value, "UUID=")) ||
-            (rest = startswith(value, "/dev/disk/by-uuid/")))
-                return take_uuid(rest, "", &root->uuid);
-        if ((rest = startswith(value, "LABEL=")) ||
-            (rest = startswith(value, "/dev/disk/by-label/")))
-                return take_text(rest, strlen(rest), &root->label);
-        if ((rest = startswith(value, "PARTUUID=")) ||
-            (rest = startswith(value, "/dev/disk/by-partuuid/")))
-                return take_uuid(rest, "", &root->partition_uuid);
-        if ((rest = startswith(value, "PARTLABEL=")) ||
-            (rest = startswith(value, "/dev/disk/by-partlabel/")))
-                return take_text(rest, strlen(rest), &root->partition_label);
-        if ((rest = startswith(value, "/dev/mapper/"))) {
-                if (root->luks_name && streq(rest, root->luks_name))
-                        return 1;
-                if (startswith(rest, "luks-"))
-                        return root->luks_uuid && streq(rest + 5, root->luks_uuid);
-                return take_mapped(rest, root);
-        }
-        device = startswith(value, "/dev/");
-        for (size_t i = 0; device && i < ELEMENTSOF(no_groups); i++)
-                if ((rest = startswith(device, no_groups[i])) && *rest == '/')
-                        return 0;
-        return device ? take_volume(device, root) : 0;
-}
-
 /* The first line of a crypttab that names its device by UUID: NAME UUID=… KEY. */
 static int take_crypttab(Choice *c, const char *text) {
         _cleanup_strv_free_ char **lines = NULL;
@@ -291,15 +204,15 @@ static int take_crypttab(Choice *c, const char *text) {
                         return -ENOMEM;
                 if (strv_length(fields) < 2 || *fields[0] == '#')
                         continue;
-                r = take_uuid(startswith(fields[1], "/dev/disk/by-uuid/") ?: fields[1],
-                              "UUID=", &c->root.luks_uuid);
+                r = name_take_uuid(startswith(fields[1], "/dev/disk/by-uuid/") ?: fields[1],
+                                   "UUID=", &c->root.luks_uuid);
                 if (r == 0)
                         continue;
                 if (r > 0)
-                        r = take_text(fields[0], strlen(fields[0]), &c->root.luks_name);
+                        r = name_take_text(fields[0], strlen(fields[0]), &c->root.luks_name);
                 if (r > 0 && fields[2] && *fields[2] == '/' &&
                     tree_resolve(c->tree->tree, fields[2]))
-                        r = take_text(fields[2], strlen(fields[2]), &c->root.key);
+                        r = name_take_text(fields[2], strlen(fields[2]), &c->root.key);
                 return MIN_OF(r, 0);
         }
         return 0;
@@ -334,13 +247,13 @@ static int choose_luks(Choice *c) {
 
         r = read_crypttab(c);
         if (r >= 0 && uuid)
-                r = take_uuid(uuid, "luks-", &c->root.luks_uuid);
+                r = name_take_uuid(uuid, "luks-", &c->root.luks_uuid);
         if (r >= 0 && name && (rest = strchr(name, '='))) {
                 _cleanup_free_ char *text = bytes_to_string(name, (size_t) (rest - name));
 
-                r = text ? take_uuid(text, "", &c->root.luks_uuid) : -ENOMEM;
+                r = text ? name_take_uuid(text, "", &c->root.luks_uuid) : -ENOMEM;
                 if (r > 0)
-                        r = take_text(rest + 1, strlen(rest + 1), &c->root.luks_name);
+                        r = name_take_text(rest + 1, strlen(rest + 1), &c->root.luks_name);
         }
         if (r < 0 || c->root.luks_uuid || !has_fact(c->described, "block:crypt"))
                 return MIN_OF(r, 0);
@@ -357,20 +270,86 @@ static int choose_lvm(Choice *c) {
         if (c->root.group)
                 return 0;
         if (volume)
-                r = take_volume(startswith(volume, "/dev/") ?: volume, &c->root);
+                r = name_take_volume(startswith(volume, "/dev/") ?: volume, &c->root);
         if (r == 0 && has_fact(c->described, "block:lvm")) {
-                r = take_text("initrddtry", strlen("initrddtry"), &c->root.group);
+                r = name_take_text("initrddtry", strlen("initrddtry"), &c->root.group);
                 if (r >= 0)
-                        r = take_text("root", strlen("root"), &c->root.volume);
+                        r = name_take_text("root", strlen("root"), &c->root.volume);
         }
         return MIN_OF(r, 0);
+}
+
+static bool has_library(const ImageTree *t, const char *name) {
+        TREE_FOREACH(node, t->tree)
+                if (startswith(path_basename(node->path), name))
+                        return true;
+        return false;
+}
+
+/* What today's systems have, unless the image has a cryptsetup from before that. */
+static unsigned choose_luks_version(const ImageTree *t) {
+        return has_library(t, "libcryptsetup.so.4") && !has_library(t, "libcryptsetup.so.12") ? 1
+                                                                                              : 2;
+}
+
+/* What the image says it is for; else one that it has a driver for. */
+static unsigned choose_md_level(const Choice *c) {
+        static const struct {
+                unsigned level;
+                const char *fact, *driver;
+        } levels[] = {
+                { 1, "block:md-raid1", "raid1" },   { 10, "block:md-raid10", "raid10" },
+                { 5, "block:md-raid5", "raid456" }, { 6, "block:md-raid6", "raid456" },
+                { 0, "block:md-raid0", "raid0" },   { 4, "block:md-raid4", "raid456" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(levels); i++)
+                if (has_whole_fact(c->described, levels[i].fact))
+                        return levels[i].level;
+        for (size_t i = 0; i < ELEMENTSOF(levels); i++)
+                if (has_driver(c->tree, levels[i].driver))
+                        return levels[i].level;
+        return 1;
+}
+
+/* A word of the command line that names a file system by its UUID; any other is told as not tried. 1, 0
+ * or -ENOMEM. */
+static int take_named(Choice *c, const char *key, char **ret) {
+        const char *value = words_get(c->words, key);
+        char *word;
+        int r;
+
+        if (!value)
+                return 0;
+        r = name_take_uuid(value, "UUID=", ret);
+        if (r != 0)
+                return r;
+        if (str_printf(&word, "%s=%s", key, value) < 0)
+                return -ENOMEM;
+        r = strv_consume(&c->root.not_tried, word);
+        return r < 0 ? r : 1;
+}
+
+/* A swap that the image is to look into: nothing is in it, and the boot goes on. */
+static int choose_resume(Choice *c) {
+        _cleanup_free_ char *word = NULL;
+        int r;
+
+        r = take_named(c, "resume", &c->root.resume_uuid);
+        if (r != 0 || !has_fact(c->described, "resume"))
+                return MIN_OF(r, 0);
+        r = new_uuid(&c->root.resume_uuid);
+        if (r >= 0)
+                r = str_printf(&word, "resume=UUID=%s", c->root.resume_uuid);
+        return r < 0 ? r : strv_extend(&c->root.words, word);
 }
 
 static int choose_md(Choice *c) {
         const char *uuid = words_get(c->words, "rd.md.uuid");
 
-        if (uuid && take_uuid(uuid, "", &c->root.md_uuid) < 0)
+        if (uuid && name_take_uuid(uuid, "", &c->root.md_uuid) < 0)
                 return -ENOMEM;
+        c->root.md_level = choose_md_level(c);
         return c->root.md_uuid || !has_fact(c->described, "block:md") ? 0
                                                                       : new_uuid(&c->root.md_uuid);
 }
@@ -383,7 +362,7 @@ static int choose_name(Choice *c) {
 
         r = new_uuid(&c->root.uuid);
         if (r >= 0)
-                r = value ? take_root(&c->root, value) : 0;
+                r = value ? name_take_root(&c->root, value) : 0;
         if (r != 0)
                 return MIN_OF(r, 0);
         if (value && str_printf(&word, "root=%s", value) < 0)
@@ -396,7 +375,7 @@ static int choose_name(Choice *c) {
 
 /* A root is of a file system, on layers, on a disk; the other facts are of no root. */
 static bool is_about_roots(const char *fact) {
-        static const char *const prefixes[] = { "fs:",  "block:", "transport:", "net",   "usr",
+        static const char *const prefixes[] = { "fs:",  "block:", "transport:", "net",   "live",
                                                 "tpm2", "fido2",  "pkcs11",     "resume" };
 
         for (size_t i = 0; i < ELEMENTSOF(prefixes); i++)
@@ -418,8 +397,15 @@ static bool is_tried(const TryRoot *root, const char *fact) {
                 return root->group != NULL;
         if (streq(fact, "block:crypt"))
                 return root->luks_uuid != NULL;
-        if (streq(fact, "block:md") || streq(fact, "block:md-raid1"))
+        if (streq(fact, "block:md"))
                 return root->md_uuid != NULL;
+        if ((rest = startswith(fact, "block:md-raid")) && root->md_uuid) {
+                unsigned level;
+
+                return parse_unsigned(rest, &level) >= 0 && level == root->md_level;
+        }
+        if (streq(fact, "resume"))
+                return root->resume_uuid != NULL;
         return streq(fact, "block:part") && root->partition_uuid;
 }
 
@@ -439,6 +425,7 @@ static int choose(Choice *c) {
 
         c->root.filesystem = choose_filesystem(c);
         c->root.bus = try_bus_choose(c->tree, c->described);
+        c->root.luks_version = choose_luks_version(c->tree);
         r = choose_luks(c);
         if (r >= 0)
                 r = choose_name(c);
@@ -446,6 +433,10 @@ static int choose(Choice *c) {
                 r = choose_lvm(c);
         if (r >= 0)
                 r = choose_md(c);
+        if (r >= 0)
+                r = choose_resume(c);
+        if (r >= 0)
+                r = take_named(c, "mount.usr", &c->root.usr_uuid);
         if (r >= 0 && c->root.partition_label && !c->root.partition_uuid)
                 r = new_uuid(&c->root.partition_uuid);
         return r < 0 ? r : find_not_tried(c);

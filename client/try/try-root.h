@@ -19,8 +19,12 @@ typedef struct TryRoot {
         char *group, *volume; /* of LVM; NULL: none */
         char *luks_uuid; /* NULL: nothing is encrypted */
         char *luks_name; /* NULL: any */
+        unsigned luks_version;
         char *key; /* a path in the image; NULL: the passphrase is typed */
         char *md_uuid; /* NULL: no array */
+        unsigned md_level;
+        char *usr_uuid; /* of a file system of its own for /usr, on a disk of its own; NULL: none */
+        char *resume_uuid; /* of a swap, likewise */
         const TryBus *bus;
         char **words; /* to add to the kernel command line */
         char **not_tried; /* tags of facts.h that the image is for, and the scratch root is not */

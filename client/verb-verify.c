@@ -112,6 +112,8 @@ static int open_against(Against *a, Image *image) {
                                 "The root can't be opened: %s", strerror(-r));
         if (r >= 0 && (arg_facts || arg_this_host))
                 r = read_facts(a, &report);
+        else if (r >= 0 && !source_is_host(a->source))
+                r = facts_new_written(a->source, &report, &a->facts);
         if (r >= 0) {
                 r = described_find(image, &described);
                 r = r == -ENOMEM ? report_oom(&report) : 0;
@@ -164,6 +166,9 @@ int verb_verify(int argc, char *argv[]) {
                 return status != EXIT_STATUS_DONE ? status : r > 0 ? EXIT_STATUS_FAILED : status;
         }
         if (r == 0 && !arg_quiet)
-                printf("%s: It would boot%s.\n", path, against.facts ? " that machine" : "");
+                printf("%s: It would boot%s.\n", path,
+                       !against.facts               ? ""
+                       : arg_facts || arg_this_host ? " that machine"
+                                                    : " that system");
         return r > 0 ? EXIT_STATUS_FAILED : EXIT_STATUS_DONE;
 }

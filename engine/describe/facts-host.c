@@ -224,7 +224,19 @@ static int find_all(Host *h) {
         return 0;
 }
 
-int facts_new_recorded(const char *root, Report *report, Facts **ret) {
+/* Only what is written, and nothing of a system that runs. */
+static int find_written(Host *h) {
+        int r;
+
+        if ((r = read_table(h, "/etc/fstab", &h->fstab)) < 0 || (r = host_read_crypttab(h)) < 0)
+                return r;
+        r = host_find_written(h);
+        strv_sort(h->facts->tags);
+        return r;
+}
+
+static int look(const char *root, int (*find)(Host *h), const char *what, Report *report,
+                Facts **ret) {
         _cleanup_(facts_freep) Facts *facts = NULL;
         _cleanup_(host_done) Host h = { .root_fd = -EBADF, .report = report };
         int r;
@@ -237,21 +249,35 @@ int facts_new_recorded(const char *root, Report *report, Facts **ret) {
         h.root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (h.root_fd < 0) {
                 r = -errno;
-                return report_fail(report, FAILURE_INCOMPLETE, r, root, 0,
-                                   "Can't look at this machine: %s", strerror(-r));
+                return report_fail(report, FAILURE_INCOMPLETE, r, root, 0, "Can't look at %s: %s",
+                                   what, strerror(-r));
         }
         r = mount_library_load();
         if (r < 0)
                 return report_fail(report, FAILURE_INCOMPLETE, r, NULL, 0,
-                                   "Can't look at this machine without libmount; install it");
-        r = find_all(&h);
+                                   "Can't look at %s without libmount; install it", what);
+        r = find(&h);
         if (r == -ENOMEM)
                 return report_oom(report);
         if (r < 0)
                 return report_fail(report, FAILURE_INCOMPLETE, r, NULL, 0,
-                                   "Can't find out what this machine needs: %s", strerror(-r));
+                                   "Can't find out what %s needs: %s", what, strerror(-r));
         *ret = TAKE_PTR(facts);
-        return 0;
+        return r;
+}
+
+int facts_new_recorded(const char *root, Report *report, Facts **ret) {
+        return look(root, find_all, "this machine", report, ret);
+}
+
+int facts_new_written(Source *source, Report *report, Facts **ret) {
+        _cleanup_(facts_freep) Facts *facts = NULL;
+        int r;
+
+        r = look(source_root(source), find_written, "this root", report, &facts);
+        if (r > 0)
+                *ret = TAKE_PTR(facts);
+        return r;
 }
 
 int facts_new_host(Source *source, Report *report, Facts **ret) {

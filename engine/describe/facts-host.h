@@ -119,8 +119,14 @@ int host_read_luks(Host *h, const char *path);
 /* Adds those of a cipher as cryptsetup writes it; NULL: none. */
 int host_add_cipher(Host *h, const char *spec);
 
+/* facts-fstab.c */
+/* What the files of a root say that doesn't run. 1, or 0 when fstab has no root. */
+int host_find_written(Host *h);
+
 /* facts-resume.c */
 int host_find_resume(Host *h);
+/* The last RESUME= of initramfs-tools' file; NULL when it leaves the choice to us. The caller frees. */
+int host_read_resume(const Host *h, char **ret);
 
 /* facts-hardware.c */
 int host_find_modaliases(Host *h);

@@ -37,8 +37,7 @@ static int can_hibernate(const Host *h) {
         return strv_contains(states, "disk") && !strv_contains(h->cmdline, "noresume");
 }
 
-/* The last RESUME= of a file of shell assignments; NULL when it leaves the choice to us. */
-static int read_conf(const Host *h, char **ret) {
+int host_read_resume(const Host *h, char **ret) {
         _cleanup_free_ char *text = NULL, *value = NULL;
         char *save = NULL;
         int r;
@@ -219,7 +218,7 @@ int host_find_resume(Host *h) {
                 return r;
         if (spec)
                 return resume_from(h, spec, "/proc/cmdline");
-        r = read_conf(h, &conf);
+        r = host_read_resume(h, &conf);
         if (r < 0)
                 return r;
         if (conf)

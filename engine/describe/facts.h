@@ -85,6 +85,9 @@ int facts_find_arch(Facts *facts, Source *source);
  * source_root(). Not traced: facts are found anew each time, in some milliseconds. What can't be
  * read is a warning, what the root needs and can't be told a failure (Incomplete). */
 int facts_new_host(Source *source, Report *report, Facts **ret);
+/* Of a root that doesn't run, as far as its fstab, crypttab and boot loader's settings tell: file systems,
+ * layers and keys, no hardware. 1; 0 when its fstab has no root. */
+int facts_new_written(Source *source, Report *report, Facts **ret);
 Facts *facts_free(Facts *facts);
 DEFINE_CLEANUP_FUNC(Facts *, facts_free);
 

@@ -1,194 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+/* What the lines of modules bring into an image. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "collect/accounts.h"
-#include "collect/collect.h"
-#include "collect/early.h"
-#include "conf-tree.h"
-#include "elf-builder.h"
-
-#define LIB "usr/lib/x86_64-linux-gnu/"
-#define LOADER_PATHS "/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/"
-#define INTERPRETER "/lib64/ld-linux-x86-64.so.2"
-
-/* A root on a merged /usr, and what collects from it. */
-typedef struct Place {
-        ConfTree *t;
-        Source *source;
-        Profile *profile;
-        Facts *facts;
-        Kernel kernel;
-        Collector *collector;
-        Told told;
-} Place;
-
-static void put_elf(ConfTree *t, const char *path, const ElfSpec *spec) {
-        _cleanup_free_ char *full = path_join(t->path, path);
-
-        assert_int_equal(elf_build_file(full, spec), 0);
-}
-
-static void put_library(ConfTree *t, const char *path, const char *needed) {
-        const char *names[] = { needed, NULL };
-
-        put_elf(t, path, &(ElfSpec) { .needed = needed ? names : NULL });
-}
-
-static void put_program(ConfTree *t, const char *path, const char *needed) {
-        const char *names[] = { needed, NULL };
-
-        put_elf(t, path, &(ElfSpec) {
-                                 .interpreter = INTERPRETER,
-                                 .needed = needed ? names : NULL,
-                         });
-}
-
-static void put_mode(ConfTree *t, const char *path, const char *content, mode_t mode) {
-        conf_tree_put(t, path, content);
-        assert_int_equal(fchmodat(t->fd, path, mode, 0), 0);
-}
-
-static void make_root(ConfTree *t) {
-        put_elf(t, LIB "ld-linux-x86-64.so.2",
-                &(ElfSpec) { .extra = LOADER_PATHS, .extra_size = sizeof(LOADER_PATHS) });
-        conf_tree_link(t, "usr/lib64/ld-linux-x86-64.so.2",
-                       "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
-        conf_tree_link(t, "bin", "usr/bin");
-        conf_tree_link(t, "sbin", "usr/sbin");
-        conf_tree_link(t, "lib", "usr/lib");
-        conf_tree_link(t, "lib64", "usr/lib64");
-        put_library(t, LIB "libc.so.6", NULL);
-        put_library(t, LIB "liba.so.1.0", "libb.so");
-        conf_tree_link(t, LIB "liba.so.1", "liba.so.1.0");
-        put_library(t, LIB "libb.so", "libc.so.6");
-        put_library(t, LIB "libneedy.so", "libmissing.so");
-        put_program(t, "usr/bin/prog", "liba.so.1");
-        put_program(t, "usr/bin/broken", "libmissing.so");
-        put_program(t, "usr/bin/deep", "libneedy.so");
-        put_program(t, "usr/bin/dash", "libc.so.6");
-        conf_tree_link(t, "usr/bin/sh", "dash");
-        put_mode(t, "usr/sbin/script", "#!/bin/sh -e\n", 0755);
-        put_mode(t, "usr/sbin/orphan", "#!/usr/bin/perl\n", 0755);
-        put_mode(t, "usr/sbin/needs-script", "#!/usr/sbin/orphan\n", 0755);
-        put_mode(t, "usr/sbin/envy", "#!/usr/bin/env sh\n", 0755);
-        put_program(t, "usr/bin/env", "libc.so.6");
-        conf_tree_link(t, "usr/bin/vi", "/etc/alternatives/vi");
-        conf_tree_link(t, "etc/alternatives/vi", "/usr/bin/prog");
-        conf_tree_link(t, "usr/bin/dangling", "nowhere");
-        conf_tree_link(t, "usr/bin/circle", "circle");
-        conf_tree_put(t, "etc/conf.d/a.conf", "a");
-        conf_tree_put(t, "etc/conf.d/b.conf", "b");
-        conf_tree_put(t, "etc/conf.d/.hidden.conf", "c");
-        conf_tree_put(t, "usr/share/tree/sub/file", "file");
-        conf_tree_link(t, "usr/share/tree/link", "sub/file");
-        assert_int_equal(mkdirat(t->fd, "usr/share/tree/empty", 0700), 0);
-}
-
-static void begin(Place *p) {
-        collector_free(p->collector);
-        source_free(p->source);
-        p->source = conf_tree_source(p->t);
-        assert_int_equal(collector_new(&p->collector, p->source, &p->told.report, &p->kernel,
-                                       p->profile, p->facts),
-                         0);
-}
-
-static int setup(void **state) {
-        Place *p = calloc(1, sizeof(Place));
-
-        umask(022);
-        assert_int_equal(conf_tree_setup((void **) &p->t), 0);
-        told_init(&p->told);
-        make_root(p->t);
-        assert_int_equal(profile_new(&p->profile, "default"), 0);
-        assert_int_equal(facts_new_generic(&p->facts), 0);
-        p->kernel.version = (char *) "6.1-test";
-        begin(p);
-        *state = p;
-        return 0;
-}
-
-static int teardown(void **state) {
-        Place *p = *state;
-
-        collector_free(p->collector);
-        source_free(p->source);
-        profile_free(p->profile);
-        facts_free(p->facts);
-        told_done(&p->told);
-        assert_int_equal(conf_tree_teardown((void **) &p->t), 0);
-        free(p);
-        return 0;
-}
-
-/* The entries, sorted, but for the directories: "PATH", "PATH < SOURCE" where that is another,
- * "PATH = CONTENT", "PATH -> TARGET". */
-static char *listing(const Manifest *m, bool directories) {
-        _cleanup_free_ Entry **sorted = NULL;
-        char *text = NULL;
-        size_t n, size;
-        FILE *out;
-
-        out = open_memstream(&text, &size);
-        assert_int_equal(manifest_sorted(m, &sorted, &n), 0);
-        for (size_t i = 0; i < n; i++) {
-                const Entry *e = sorted[i];
-
-                if (e->type == ENTRY_SYMLINK)
-                        fprintf(out, "%s -> %s\n", e->path, e->target);
-                else if (e->type == ENTRY_DIRECTORY && directories)
-                        fprintf(out, "%s/ %o\n", e->path, e->mode);
-                else if (e->type == ENTRY_FILE && !e->source)
-                        fprintf(out, "%s = %.*s\n", e->path, (int) e->size, e->data);
-                else if (e->type == ENTRY_FILE && !streq(e->source, e->path))
-                        fprintf(out, "%s < %s\n", e->path, e->source);
-                else if (e->type == ENTRY_FILE)
-                        fprintf(out, "%s\n", e->path);
-        }
-        fclose(out);
-        return text;
-}
-
-static Module *parse(Place *p, const char *content) {
-        _cleanup_free_ char *text = NULL;
-        Module *module;
-
-        assert_true(str_printf(&text, "[Content]\n%s\n", content) >= 0);
-        assert_int_equal(module_new(&module, "test"), 0);
-        assert_int_equal(module_parse(module, &p->told.report, "/x/test.module", text,
-                                      strlen(text)),
-                         0);
-        return module;
-}
-
-static int collect(Place *p, const char *content, bool droppable, Collection **ret) {
-        _cleanup_(module_freep) Module *module = parse(p, content);
-
-        return collect_shared(p->collector, module, droppable, ret);
-}
-
-/* What holds for every manifest: each entry's directory is an entry and a directory; a file's size
- * and hash are those of the root's. */
-static void assert_sound(Place *p, const Manifest *m) {
-        STRMAP_FOREACH(item, &m->entries) {
-                const Entry *e = item->value;
-                _cleanup_free_ char *parent = path_dirname(e->path), *data = NULL;
-                const Entry *directory = manifest_get(m, parent);
-                size_t size;
-
-                assert_true(streq(parent, "/") ||
-                            (directory && directory->type == ENTRY_DIRECTORY));
-                if (e->type != ENTRY_FILE || !e->source)
-                        continue;
-                assert_int_equal(source_read(p->source, NULL, e->source, &data, &size), 0);
-                assert_int_equal(e->size, size);
-                assert_true(XXH128_isEqual(e->hash, XXH3_128bits(data, size)));
-        }
-}
+#include "collect-place.h"
 
 #define LIBC                                                                                      \
         "/lib -> usr/lib\n"                                                                       \
@@ -208,11 +27,11 @@ static void run_cases(Place *p, const Case *cases, size_t n) {
                 _cleanup_(collection_freep) Collection *c = NULL;
                 _cleanup_free_ char *text = NULL, *accounts = NULL;
 
-                begin(p);
-                assert_int_equal(collect(p, cases[i].content, true, &c), 0);
-                text = listing(c->manifest, false);
+                place_begin(p);
+                assert_int_equal(place_collect(p, cases[i].content, true, &c), 0);
+                text = manifest_listing(c->manifest, false);
                 assert_string_equal(text, cases[i].listing);
-                assert_sound(p, c->manifest);
+                place_check(p, c->manifest);
                 if (!cases[i].missing)
                         assert_null(c->missing);
                 else {
@@ -330,8 +149,8 @@ static void test_undone(void **state) {
         conf_tree_put(t, "usr/lib/systemd/system/needy.service.d/x.conf", "[Service]\nGroup=bob\n");
         conf_tree_link(t, "usr/lib/systemd/system/x.target.wants/needy.service", "../needy.service");
         conf_tree_put(t, "usr/share/half/a", "a");
-        put_program(t, "usr/share/half/b", "libmissing.so");
-        put_program(t, "etc/z", "libmissing.so");
+        put_program(t, "usr/share/half/b", "libmissing.so", NULL);
+        put_program(t, "etc/z", "libmissing.so", NULL);
         run_cases(p, cases, ELEMENTSOF(cases));
 }
 
@@ -403,13 +222,13 @@ static void test_directories(void **state) {
         Place *p = *state;
 
         assert_int_equal(fchmodat(p->t->fd, "etc/conf.d", 0711, 0), 0);
-        assert_int_equal(collect(p,
+        assert_int_equal(place_collect(p,
                                  "File=/etc/conf.d/a.conf:/new/etc/a\nFile=/etc/conf.d/a.conf\n"
                                  "Directory=/run/x:0700\nDirectory=/run/y\n"
                                  "Tree=/usr/share/tree/empty:/usr/copy",
                                  false, &c),
                          0);
-        text = listing(c->manifest, true);
+        text = manifest_listing(c->manifest, true);
         assert_string_equal(text, "/etc/ 755\n/etc/conf.d/ 711\n/etc/conf.d/a.conf\n/new/ 755\n"
                                   "/new/etc/ 755\n/new/etc/a < /etc/conf.d/a.conf\n/run/ 755\n"
                                   "/run/x/ 700\n/run/y/ 755\n/usr/ 755\n/usr/copy/ 700\n");
@@ -436,8 +255,8 @@ static void test_modes(void **state) {
                                           cases[i].gid, 0),
                                  0);
                 assert_int_equal(fchmodat(p->t->fd, "etc/conf.d/a.conf", cases[i].mode, 0), 0);
-                begin(p);
-                assert_int_equal(collect(p, "File=/etc/conf.d/a.conf", false, &c), 0);
+                place_begin(p);
+                assert_int_equal(place_collect(p, "File=/etc/conf.d/a.conf", false, &c), 0);
                 assert_int_equal(manifest_get(c->manifest, "/etc/conf.d/a.conf")->mode,
                                  cases[i].expected);
         }
@@ -499,7 +318,7 @@ static void test_units(void **state) {
                       "[Service]\nExecStart=-/usr/bin/nothing\n");
         conf_tree_put(t, "usr/lib/initrdd/units/ours.service", "[Unit]\n");
         conf_tree_put(t, "usr/lib/initrdd/units/ours.service.d/x.conf", "[Unit]\n");
-        put_program(t, "usr/lib/udev/helper", "libc.so.6");
+        put_program(t, "usr/lib/udev/helper", "libc.so.6", NULL);
         conf_tree_put(t, "usr/lib/udev/rules.d/50-a.rules",
                       "PROGRAM==\"helper x\", OWNER=\"bob\"\nRUN+=\"not-installed\"\n");
         conf_tree_put(t, "usr/lib/initrdd/udev/60-ours.rules", "\n");
@@ -526,7 +345,7 @@ static void test_kernel(void **state) {
         Place *p = *state;
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_(module_freep) Module *module = parse(p, cases[i].content);
+                _cleanup_(module_freep) Module *module = place_parse(p, cases[i].content);
                 _cleanup_(collection_freep) Collection *shared = NULL, *kernel = NULL;
                 _cleanup_free_ char *a = NULL, *b = NULL;
 
@@ -534,8 +353,8 @@ static void test_kernel(void **state) {
                 assert_int_equal(module_has_kernel(module), *cases[i].kernel != '\0');
                 assert_int_equal(collect_shared(p->collector, module, false, &shared), 0);
                 assert_int_equal(collect_kernel(p->collector, module, false, &kernel), 0);
-                a = listing(shared->manifest, false);
-                b = listing(kernel->manifest, false);
+                a = manifest_listing(shared->manifest, false);
+                b = manifest_listing(kernel->manifest, false);
                 assert_string_equal(a, cases[i].shared);
                 assert_string_equal(b, cases[i].kernel);
         }
@@ -562,8 +381,8 @@ static void test_failures(void **state) {
                 Collection *c;
                 int r;
 
-                begin(p);
-                r = collect(p, cases[i].content, false, &c);
+                place_begin(p);
+                r = place_collect(p, cases[i].content, false, &c);
                 if (r != cases[i].r)
                         fail_msg("%s: %d", cases[i].content, r);
                 assert_int_equal(p->told.report.failure.kind, cases[i].kind);
@@ -599,17 +418,17 @@ static void test_unreadable(void **state) {
                 Collection *c;
                 int r;
 
-                begin(p);
+                place_begin(p);
                 if (geteuid() == 0)
                         assert_int_equal(seteuid(65534), 0);
-                r = collect(p, cases[i].content, cases[i].droppable, &c);
+                r = place_collect(p, cases[i].content, cases[i].droppable, &c);
                 if (getuid() == 0)
                         assert_int_equal(seteuid(0), 0);
                 assert_int_equal(r, cases[i].r);
                 if (r < 0)
                         assert_int_equal(p->told.report.failure.kind, FAILURE_NOT_PERMITTED);
                 else {
-                        _cleanup_free_ char *text = listing(c->manifest, false);
+                        _cleanup_free_ char *text = manifest_listing(c->manifest, false);
 
                         assert_string_equal(text, cases[i].listing);
                         assert_non_null(strstr(p->told.text, "may not be read by this user"));
@@ -649,7 +468,7 @@ static void test_includes(void **state) {
                 Collection *c;
                 int r;
 
-                begin(p);
+                place_begin(p);
                 r = collect_includes(p->collector, &profile, &c);
                 if (!cases[i].listing) {
                         assert_true(r == -ENOENT || r == -ENOPKG);
@@ -657,289 +476,14 @@ static void test_includes(void **state) {
                         assert_string_equal(p->told.report.failure.path, include.path);
                         assert_int_equal(p->told.report.failure.line, 7);
                 } else {
-                        _cleanup_free_ char *text = listing(c->manifest, false);
+                        _cleanup_free_ char *text = manifest_listing(c->manifest, false);
 
                         assert_int_equal(r, 0);
                         assert_string_equal(text, cases[i].listing);
-                        assert_sound(p, c->manifest);
+                        place_check(p, c->manifest);
                         collection_free(c);
                 }
                 report_done(&p->told.report);
-        }
-}
-
-static const char *content_of(const Collection *c, const char *path) {
-        static char text[4096];
-        const Entry *e = manifest_get(c->manifest, path);
-
-        if (!e)
-                return NULL;
-        assert_true(e->size < sizeof(text));
-        memcpy(text, e->data, e->size);
-        text[e->size] = '\0';
-        return text;
-}
-
-/* Accounts have the numbers that the root gives them, or sysusers.d does, or the next free one. */
-static void test_accounts(void **state) {
-        static const char *const users[] = { "alice", "dynamic", "fixed", "nobody-here", "root", NULL };
-        static const char *const groups[] = { "disk", "dynamic2", "nobody-here", "root", "tape", NULL };
-        _cleanup_(collection_freep) Collection *c = NULL;
-        Place *p = *state;
-
-        conf_tree_put(p->t, "etc/passwd",
-                      "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:100:Alice:/home/alice:/bin/zsh\n");
-        conf_tree_put(p->t, "etc/group", "root:x:0:\ndisk:x:6:alice\nalice:x:100:\n");
-        conf_tree_put(p->t, "usr/lib/sysusers.d/a.conf",
-                      "# comment\nu dynamic - \"Some one\" /\ng tape 26\nu fixed 77\ng dynamic2 -\n");
-        assert_int_equal(collect_accounts(p->collector, (char **) users, (char **) groups,
-                                          p->profile, &c),
-                         0);
-        assert_string_equal(content_of(c, "/etc/passwd"),
-                            "root:x:0:0:root:/root:/bin/sh\n"
-                            "alice:x:1000:100:alice:/:/usr/sbin/nologin\n"
-                            "dynamic:x:999:999:dynamic:/:/usr/sbin/nologin\n"
-                            "fixed:x:77:77:fixed:/:/usr/sbin/nologin\n");
-        assert_string_equal(content_of(c, "/etc/group"),
-                            "root:x:0:\nalice:x:100:\ndynamic:x:999:\nfixed:x:77:\ndisk:x:6:\n"
-                            "dynamic2:x:998:\ntape:x:26:\n");
-        assert_string_equal(content_of(c, "/etc/shadow"), "root:*:::::::\nalice:!*:::::::\n"
-                                                          "dynamic:!*:::::::\nfixed:!*:::::::\n");
-        assert_int_equal(manifest_get(c->manifest, "/etc/shadow")->mode, 0600);
-        told_nothing(&p->told);
-}
-
-/* Fields may be empty, and numbers that the root has given away are not given away again. */
-static void test_account_numbers(void **state) {
-        static const char *const users[] = { "empty", "new", "pair", NULL };
-        static const char *const groups[] = { "noword", "newgroup", NULL };
-        _cleanup_(collection_freep) Collection *c = NULL;
-        Place *p = *state;
-
-        conf_tree_put(p->t, "etc/passwd", "root:x:0:0:::\nempty::10:11:::\nother:x:999:999:::\nshort:x\n");
-        conf_tree_put(p->t, "etc/group", "noword::12:\nempty:x:11:\nused:x:998:\nshort\n");
-        conf_tree_put(p->t, "usr/lib/sysusers.d/a.conf", "u new -\nu pair 70:71\ng newgroup -\n");
-        assert_int_equal(collect_accounts(p->collector, (char **) users, (char **) groups,
-                                          p->profile, &c),
-                         0);
-        assert_string_equal(content_of(c, "/etc/passwd"),
-                            "root:x:0:0:root:/root:/bin/sh\n"
-                            "empty:x:10:11:empty:/:/usr/sbin/nologin\n"
-                            "new:x:997:997:new:/:/usr/sbin/nologin\n"
-                            "pair:x:70:71:pair:/:/usr/sbin/nologin\n");
-        assert_string_equal(content_of(c, "/etc/group"),
-                            "root:x:0:\nempty:x:11:\nnew:x:997:\npair:x:71:\nnoword:x:12:\n"
-                            "newgroup:x:996:\n");
-}
-
-#define HASH "$y$j9T$abcdefghijklmnop$0123456789"
-
-/* Who gets a shell in an emergency. */
-static void test_emergency(void **state) {
-        static const struct {
-                Emergency emergency;
-                const char *given, *shadow;
-                const char *root; /* its line in the image; NULL: a failure */
-                FailureKind kind;
-        } cases[] = {
-                { EMERGENCY_LOCKED, NULL, NULL, "root:*:::::::\n", FAILURE_NONE },
-                { EMERGENCY_LOCKED, HASH, "root:" HASH ":1::::::\n", "root:*:::::::\n", FAILURE_NONE },
-                { EMERGENCY_OPEN, NULL, NULL, "root:*:::::::\n", FAILURE_NONE },
-                { EMERGENCY_PASSWORD, HASH, NULL, "root:" HASH ":::::::\n", FAILURE_NONE },
-                { EMERGENCY_PASSWORD, NULL, "root:" HASH ":1::::::\n", "root:" HASH ":::::::\n",
-                  FAILURE_NONE },
-                { EMERGENCY_PASSWORD, NULL, NULL, NULL, FAILURE_CONFIG_INVALID },
-                { EMERGENCY_PASSWORD, NULL, "root:*:1::::::\n", NULL, FAILURE_CONFIG_INVALID },
-                { EMERGENCY_PASSWORD, NULL, "root::1::::::\n", NULL, FAILURE_CONFIG_INVALID },
-                { EMERGENCY_PASSWORD, NULL, "root:!" HASH ":1::::::\n", NULL, FAILURE_CONFIG_INVALID },
-                { EMERGENCY_PASSWORD, NULL, "toor:" HASH ":1::::::\n", NULL, FAILURE_CONFIG_INVALID },
-                { EMERGENCY_PASSWORD, "secret", "root:" HASH ":1::::::\n", NULL,
-                  FAILURE_CONFIG_INVALID },
-                { EMERGENCY_PASSWORD, "$6$a:b$0123456789abcdefghi", NULL, NULL,
-                  FAILURE_CONFIG_INVALID },
-        };
-        static const char *const none[] = { NULL };
-        Place *p = *state;
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                Profile profile = { .emergency = cases[i].emergency,
-                                    .emergency_password = (char *) cases[i].given };
-                Collection *c;
-                int r;
-
-                if (cases[i].shadow)
-                        conf_tree_put(p->t, "etc/shadow", cases[i].shadow);
-                else
-                        (void) unlinkat(p->t->fd, "etc/shadow", 0);
-                begin(p);
-                r = collect_accounts(p->collector, (char **) none, (char **) none, &profile, &c);
-                assert_int_equal(p->told.report.failure.kind, cases[i].kind);
-                assert_int_equal(r, cases[i].root ? 0 : -EINVAL);
-                if (cases[i].root) {
-                        assert_string_equal(content_of(c, "/etc/shadow"), cases[i].root);
-                        assert_int_equal(content_of(c, "/etc/systemd/system/emergency.service.d/"
-                                                       "50-initrdd-open.conf") != NULL,
-                                         cases[i].emergency == EMERGENCY_OPEN);
-                        collection_free(c);
-                }
-                report_done(&p->told.report);
-        }
-}
-
-/* The kernel's one file of a vendor, of all processors or of the machine's. */
-static void test_early(void **state) {
-        static const struct {
-                Microcode microcode;
-                bool generic;
-                const char *mine, *tables;
-                const char *intel, *amd, *acpi;
-        } cases[] = {
-                { MICROCODE_NO, true, NULL, NULL, NULL, NULL, NULL },
-                { MICROCODE_ALL, false, NULL, NULL, "onetwo", "amd", NULL },
-                { MICROCODE_HOST, true, NULL, NULL, "onetwo", "amd", NULL },
-                { MICROCODE_HOST, false, NULL, NULL, NULL, NULL, NULL },
-                { MICROCODE_HOST, false, "intel:06-55-04", NULL, "one", NULL, NULL },
-                { MICROCODE_HOST, false, "intel:06-55-0", NULL, NULL, NULL, NULL },
-                { MICROCODE_HOST, false, "amd:microcode_amd_fam17h", NULL, NULL, "amd", NULL },
-                { MICROCODE_NO, true, NULL, "/etc/acpi", NULL, NULL, "table" },
-                { MICROCODE_NO, true, NULL, "/etc/conf.d", NULL, NULL, NULL },
-        };
-        Place *p = *state;
-        ConfTree *t = p->t;
-
-        conf_tree_put(t, "usr/lib/firmware/intel-ucode/06-55-04", "one");
-        conf_tree_put(t, "usr/lib/firmware/intel-ucode/06-55-07", "two");
-        conf_tree_put(t, "usr/lib/firmware/intel-ucode/06-55-07.initramfs", "not this");
-        conf_tree_put(t, "usr/lib/firmware/amd-ucode/microcode_amd_fam17h.bin", "amd");
-        conf_tree_put(t, "usr/lib/firmware/amd-ucode/microcode_amd_fam17h.bin.asc", "signature");
-        conf_tree_put(t, "etc/acpi/dsdt.aml", "table");
-        conf_tree_put(t, "etc/acpi/readme", "");
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_(collection_freep) Collection *c = NULL;
-                Profile profile = { .microcode = cases[i].microcode,
-                                    .acpi_tables = (char *) cases[i].tables };
-                char *generic = p->facts->microcode;
-
-                p->facts->generic = cases[i].generic;
-                p->facts->microcode = (char *) cases[i].mine;
-                begin(p);
-                assert_int_equal(collect_early(p->collector, &profile, &c), 0);
-                p->facts->microcode = generic;
-                p->facts->generic = true;
-                assert_true(streq_ptr(content_of(c, "/kernel/x86/microcode/GenuineIntel.bin"),
-                                      cases[i].intel));
-                assert_true(streq_ptr(content_of(c, "/kernel/x86/microcode/AuthenticAMD.bin"),
-                                      cases[i].amd));
-                assert_true(streq_ptr(content_of(c, "/kernel/firmware/acpi/dsdt.aml"), cases[i].acpi));
-                assert_sound(p, c->manifest);
-        }
-        assert_non_null(strstr(p->told.text, "AcpiTables=/etc/conf.d has no *.aml"));
-}
-
-/* The trace of a Collection: what would make it another one is in it, whoever asked first. */
-typedef struct Change {
-        const char *content;
-        void (*change)(ConfTree *t);
-        int holds;
-} Change;
-
-static void change_nothing(ConfTree *t) {
-}
-
-static void change_library(ConfTree *t) {
-        put_library(t, LIB "libb.so", NULL);
-}
-
-static void touch_library(ConfTree *t) {
-        assert_int_equal(utimensat(t->fd, LIB "libb.so", NULL, 0), 0);
-}
-
-static void add_missing_library(ConfTree *t) {
-        put_library(t, LIB "libmissing.so", NULL);
-}
-
-static void add_perl(ConfTree *t) {
-        put_program(t, "usr/bin/perl", NULL);
-}
-
-static void add_program(ConfTree *t) {
-        put_program(t, "usr/sbin/nothing", NULL);
-}
-
-static void add_earlier(ConfTree *t) {
-        put_program(t, "usr/sbin/prog", NULL);
-}
-
-static void add_later(ConfTree *t) {
-        put_program(t, "usr/local/prog", NULL);
-}
-
-static void add_conf(ConfTree *t) {
-        conf_tree_put(t, "etc/conf.d/c.conf", "c");
-}
-
-static void turn_link(ConfTree *t) {
-        assert_int_equal(unlinkat(t->fd, "usr/bin/sh", 0), 0);
-        conf_tree_link(t, "usr/bin/sh", "prog");
-}
-
-static void change_parent(ConfTree *t) {
-        assert_int_equal(fchmodat(t->fd, "etc/conf.d", 0700, 0), 0);
-}
-
-static void add_vendor_dropin(ConfTree *t) {
-        conf_tree_put(t, "usr/lib/systemd/system/u.service.d/x.conf", "[Unit]\n");
-}
-
-static void add_wanted(ConfTree *t) {
-        conf_tree_link(t, "usr/lib/systemd/system/x.target.wants/u.service", "../u.service");
-}
-
-static void add_to_tree(ConfTree *t) {
-        conf_tree_put(t, "usr/share/tree/sub/another", "");
-}
-
-static void test_trace(void **state) {
-        static const Change cases[] = {
-                { "Binary=prog", change_nothing, 1 },
-                { "Binary=prog", change_library, 0 },
-                { "Binary=prog", touch_library, 1 },
-                { "Binary=prog", add_earlier, 0 },
-                { "Binary=prog", add_later, 1 },
-                { "Binary=-nothing", add_program, 0 },
-                { "Binary=nothing|sh", add_program, 0 },
-                { "Binary=nothing", add_program, 0 },
-                { "Binary=-broken", add_missing_library, 0 },
-                { "Binary=broken", add_missing_library, 0 },
-                /* What is missing of a library that is there. */
-                { "Binary=-deep", add_missing_library, 0 },
-                { "Binary=deep", add_missing_library, 0 },
-                { "Binary=-needs-script", add_perl, 0 },
-                { "Binary=/bin/sh", turn_link, 0 },
-                { "Binary=script", turn_link, 0 },
-                { "File=/etc/conf.d/*.conf", add_conf, 0 },
-                { "File=/etc/conf.d/a.conf", add_conf, 1 },
-                { "File=/etc/conf.d/a.conf", change_parent, 0 },
-                { "Tree=/etc/conf.d", add_conf, 0 },
-                { "Tree=/usr/share/tree", add_to_tree, 0 },
-                { "Unit=u.service", add_vendor_dropin, 0 },
-                { "Unit=u.service", add_wanted, 0 },
-                { "Unit=u.service", change_library, 1 },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                Collection *c;
-                Place *p;
-
-                assert_int_equal(setup((void **) &p), 0);
-                conf_tree_put(p->t, "usr/lib/systemd/system/u.service", "[Unit]\n");
-                conf_tree_settle(p->t);
-                begin(p);
-                assert_int_equal(collect(p, cases[i].content, true, &c), 0);
-                cases[i].change(p->t);
-                assert_int_equal(conf_tree_check(p->t, c->trace), cases[i].holds);
-                collection_free(c);
-                assert_int_equal(teardown((void **) &p), 0);
         }
 }
 
@@ -955,16 +499,16 @@ static void test_alone(void **state) {
         Place *p = *state;
 
         for (size_t first = 0; first < ELEMENTSOF(modules); first++) {
-                begin(p);
+                place_begin(p);
                 for (size_t i = 0; i < ELEMENTSOF(modules); i++) {
                         const char *content = modules[(first + i) % ELEMENTSOF(modules)];
                         _cleanup_(collection_freep) Collection *c = NULL, *alone = NULL;
                         _cleanup_(collector_freep) Collector *other = NULL;
-                        _cleanup_(module_freep) Module *module = parse(p, content);
+                        _cleanup_(module_freep) Module *module = place_parse(p, content);
                         _cleanup_free_ char *a = NULL, *b = NULL;
                         size_t n, m;
 
-                        assert_int_equal(collect(p, content, true, &c), 0);
+                        assert_int_equal(place_collect(p, content, true, &c), 0);
                         assert_int_equal(collector_new(&other, p->source, &p->told.report,
                                                        &p->kernel, p->profile, p->facts),
                                          0);
@@ -980,15 +524,20 @@ static void test_alone(void **state) {
 }
 
 int main(void) {
-#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
         static const struct CMUnitTest tests[] = {
-                IN_PLACE(test_undone), IN_PLACE(test_programs),   IN_PLACE(test_missing),
-                IN_PLACE(test_files),       IN_PLACE(test_directories),
-                IN_PLACE(test_modes),       IN_PLACE(test_units),
-                IN_PLACE(test_kernel),      IN_PLACE(test_failures),
-                IN_PLACE(test_unreadable),  IN_PLACE(test_includes),
-                IN_PLACE(test_accounts), IN_PLACE(test_account_numbers), IN_PLACE(test_odd_trees),    IN_PLACE(test_emergency),
-                IN_PLACE(test_early),       cmocka_unit_test(test_trace),
+                IN_PLACE(test_programs),
+                IN_PLACE(test_missing),
+                IN_PLACE(test_undone),
+                IN_PLACE(test_files),
+                IN_PLACE(test_odd_trees),
+                IN_PLACE(test_directories),
+                IN_PLACE(test_modes),
+                IN_PLACE(test_units),
+                IN_PLACE(test_kernel),
+                IN_PLACE(test_failures),
+                IN_PLACE(test_unreadable),
+                IN_PLACE(test_includes),
                 IN_PLACE(test_alone),
         };
 

@@ -11,23 +11,8 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "conf-tree.h"
-#include "elf-builder.h"
+#include "collect-place.h"
 #include "pack/kept.h"
-
-#define LIB "usr/lib/x86_64-linux-gnu/"
-#define LOADER_PATHS "/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/"
-#define INTERPRETER "/lib64/ld-linux-x86-64.so.2"
-
-/* A root and a store: what lives from build to build. */
-typedef struct Place {
-        ConfTree *t;
-        Store *store;
-        Profile *profile;
-        Facts *facts;
-        Kernel kernel;
-        Told told;
-} Place;
 
 /* What lives for one build. */
 typedef struct Run {
@@ -37,38 +22,6 @@ typedef struct Run {
         bool droppable;
         unsigned n_collected;
 } Run;
-
-static void put_elf(ConfTree *t, const char *path, const ElfSpec *spec) {
-        _cleanup_free_ char *full = path_join(t->path, path);
-
-        assert_int_equal(elf_build_file(full, spec), 0);
-}
-
-/* `extra` is what a loader does not look at. */
-static void put_program(ConfTree *t, const char *path, const char *needed, const char *extra) {
-        const char *names[] = { needed, NULL };
-
-        put_elf(t, path, &(ElfSpec) {
-                                 .interpreter = INTERPRETER,
-                                 .needed = needed ? names : NULL,
-                                 .extra = extra,
-                                 .extra_size = strlen(extra),
-                         });
-}
-
-static void put_library(ConfTree *t, const char *path, const char *needed, const char *extra) {
-        const char *names[] = { needed, NULL };
-
-        put_elf(t, path, &(ElfSpec) {
-                                 .needed = needed ? names : NULL,
-                                 .extra = extra,
-                                 .extra_size = strlen(extra),
-                         });
-}
-
-static void put_loader(ConfTree *t, const char *paths, size_t size) {
-        put_elf(t, LIB "ld-linux-x86-64.so.2", &(ElfSpec) { .extra = paths, .extra_size = size });
-}
 
 static void make_root(ConfTree *t) {
         put_loader(t, LOADER_PATHS, sizeof(LOADER_PATHS));
@@ -93,45 +46,24 @@ static void make_root(ConfTree *t) {
 }
 
 static int setup(void **state) {
-        Place *p = calloc(1, sizeof(Place));
         _cleanup_free_ char *store = NULL;
+        Place *p;
 
-        umask(022);
-        assert_int_equal(conf_tree_setup((void **) &p->t), 0);
-        told_init(&p->told);
-        make_root(p->t);
-        assert_int_equal(profile_new(&p->profile, "default"), 0);
-        assert_int_equal(facts_new_generic(&p->facts), 0);
-        p->kernel.version = (char *) "6.1-test";
+        place_new(&p, make_root);
         store = path_join(p->t->path, "var/store");
         assert_int_equal(store_open(&p->store, &p->told.report, store, STORE_SHARED), 0);
         *state = p;
         return 0;
 }
 
-static int teardown(void **state) {
-        Place *p = *state;
-
-        store_free(p->store);
-        profile_free(p->profile);
-        facts_free(p->facts);
-        told_done(&p->told);
-        assert_int_equal(conf_tree_teardown((void **) &p->t), 0);
-        free(p);
-        return 0;
-}
-
 static void run_begin(Place *p, Run *run, const char *content) {
-        _cleanup_free_ char *text = NULL;
-
-        *run = (Run) { .source = conf_tree_source(p->t), .droppable = true };
+        *run = (Run) {
+                .source = conf_tree_source(p->t),
+                .module = place_parse(p, content),
+                .droppable = true,
+        };
         assert_int_equal(collector_new(&run->collector, run->source, &p->told.report, &p->kernel,
                                        p->profile, p->facts),
-                         0);
-        assert_true(str_printf(&text, "[Content]\n%s\n", content) >= 0);
-        assert_int_equal(module_new(&run->module, "test"), 0);
-        assert_int_equal(module_parse(run->module, &p->told.report, "/x/test.module", text,
-                                      strlen(text)),
                          0);
 }
 
@@ -410,7 +342,7 @@ static void test_changes(void **state) {
                         assert_right(p, change->content, after);
                         assert_true(get_kept(p, change->content, &again) <= !settled);
                         assert_same(again, after);
-                        assert_int_equal(teardown((void **) &p), 0);
+                        place_free(p);
                 }
 }
 
@@ -480,7 +412,7 @@ static void test_shared(void **state) {
 }
 
 int main(void) {
-#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, place_teardown)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_changes),
                 IN_PLACE(test_in_a_row),

@@ -47,17 +47,22 @@ static int add_emergency(const Generator *g) {
 
 /* PID 1 keeps its level over the switch of roots, so it is told again. */
 static int add_debug_end(const Generator *g) {
-        int r = generator_write(g, g->normal, "initrdd-debug-end.service",
-                                "[Unit]\n"
-                                "Description=End of rd.debug\n"
-                                "DefaultDependencies=no\n"
-                                "Before=initrd-switch-root.service\n"
-                                "Conflicts=shutdown.target emergency.target\n"
-                                "\n"
-                                "[Service]\n"
-                                "Type=oneshot\n"
-                                "ExecStart=-systemctl kill --signal=SIGRTMIN+23 init.scope\n");
+        _cleanup_free_ char *text = NULL;
+        int r;
 
+        if (str_printf(&text,
+                       "[Unit]\n"
+                       "Description=End of rd.debug\n"
+                       "DefaultDependencies=no\n"
+                       "Before=initrd-switch-root.service\n"
+                       "Conflicts=shutdown.target emergency.target\n"
+                       "\n"
+                       "[Service]\n"
+                       "Type=oneshot\n"
+                       "ExecStart=-sh -c \"kill -%d 1\"\n",
+                       SIGRTMIN + 23) < 0)
+                return -ENOMEM;
+        r = generator_write(g, g->normal, "initrdd-debug-end.service", text);
         return r < 0 ? r
                      : generator_add_symlink(g, "initrd-switch-root.target", "wants",
                                              "initrdd-debug-end.service");

@@ -9,6 +9,7 @@ image.
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -265,7 +266,7 @@ CASES = [
     ("rd.debug", dict(ALL, **{
         JOURNAL: ["ForwardToConsole=yes\n", "MaxLevelConsole=debug\n"],
         "n/systemd-udevd.service.d/60-initrdd.conf": "SYSTEMD_LOG_LEVEL=debug",
-        "n/initrdd-debug-end.service": ["--signal=SIGRTMIN+23 init.scope\n",
+        "n/initrdd-debug-end.service": ['sh -c "kill -%d 1"\n' % (signal.SIGRTMIN + 23),
                                         "Before=initrd-switch-root.service\n"],
         "n/initrd-switch-root.target.wants/initrdd-debug-end.service":
             "-> ../initrdd-debug-end.service"}), ""),

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -164,6 +165,10 @@ static int write_image(const char *source, const char *path, const RepackOptions
                 return EXIT_STATUS_FAILED;
         }
         if (directory >= 0) {
+                /* As who builds there does; the name is the same, so that the next build removes what
+                 * is left of us. */
+                while (flock(directory, LOCK_EX) < 0 && errno == EINTR)
+                        ;
                 (void) unlinkat(directory, temporary, 0);
                 fd = openat(directory, temporary,
                             O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -319,6 +319,21 @@ static int read_back(Target *t, Report *report, uint64_t size, const TargetMark 
         return 0;
 }
 
+/* Who does not care for the lock may have put another file there, which nobody has looked at. */
+static int check_hidden(Target *t, Report *report) {
+        struct stat ours, there;
+
+        if (fstat(t->fd, &ours) < 0)
+                return target_write_failed(t, report, -errno);
+        if (fstatat(t->dir_fd, t->new_name, &there, AT_SYMLINK_NOFOLLOW) >= 0 &&
+            ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+                return 0;
+        t->begun = false;
+        return report_fail(report, FAILURE_VERIFY_FAILED, -ESTALE, t->path, 0,
+                           "Another program is writing the image, too; the old one is untouched, "
+                           "build again when that is done");
+}
+
 /* 1 when the old image now has the hidden name, 0 when there was none or it is gone. */
 static int exchange(Target *t) {
         if (renameat2(t->dir_fd, t->new_name, t->dir_fd, t->name, RENAME_EXCHANGE) >= 0)
@@ -335,6 +350,8 @@ int target_commit(Target *t, Report *report, uint64_t size, const TargetMark *ma
         if (fsync(t->fd) < 0)
                 return target_write_failed(t, report, -errno);
         r = read_back(t, report, size, marks, n_marks);
+        if (r >= 0)
+                r = check_hidden(t, report);
         if (r < 0)
                 return r;
         r = exchange(t);

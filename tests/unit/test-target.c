@@ -336,6 +336,35 @@ static void test_lock(void **state) {
         close(lock_fd);
 }
 
+/* What somebody else has put under the hidden name is not installed. */
+static void test_not_ours(void **state) {
+        ConfTree *t = *state;
+        _cleanup_(target_freep) Target *target = NULL;
+        TargetMark mark = { .magic = "new " };
+        _cleanup_told_ Told told;
+
+        told_init(&told);
+        conf_tree_put(t, "boot/image", "old image");
+        target = open_target(t);
+        assert_int_equal(target_begin(target, &told.report, 9), 0);
+        assert_int_equal(fd_write_all(target_fd(target), "new image", 9), 0);
+        assert_int_equal(unlinkat(t->fd, NEW, 0), 0);
+        assert_int_equal(target_commit(target, &told.report, 9, &mark, 1), -ESTALE);
+        report_done(&told.report);
+
+        target_free(TAKE_PTR(target));
+        target = open_target(t);
+        assert_int_equal(target_begin(target, &told.report, 9), 0);
+        assert_int_equal(fd_write_all(target_fd(target), "new image", 9), 0);
+        assert_int_equal(unlinkat(t->fd, NEW, 0), 0);
+        conf_tree_put(t, NEW, "half of another");
+        assert_int_equal(target_commit(target, &told.report, 9, &mark, 1), -ESTALE);
+        assert_non_null(strstr(told.report.failure.message, "Another program"));
+        target_free(TAKE_PTR(target));
+        assert_content(t, "boot/image", "old image");
+        assert_content(t, NEW, "half of another");
+}
+
 static void write_image(Target *target, Report *report, size_t size) {
         _cleanup_free_ char *bytes = calloc(1, size);
         TargetMark mark = {};
@@ -473,7 +502,7 @@ int main(void) {
                 WITH_BOOT(test_link),       WITH_BOOT(test_give_up),
                 WITH_BOOT(test_stale),      WITH_BOOT(test_read_back),
                 IN_TREE(test_errors),       WITH_BOOT(test_not_writable),
-                IN_TREE(test_root),         WITH_BOOT(test_lock),
+                IN_TREE(test_root),         WITH_BOOT(test_lock), IN_TREE(test_not_ours),
                 cmocka_unit_test(test_no_space), IN_TREE(test_read_only),
                 WITH_BOOT(test_write_failed),
         };

@@ -206,6 +206,16 @@ static int parse_timeout(const char *s) {
         return -EINVAL;
 }
 
+static int parse_lines(const char *s) {
+        unsigned n;
+
+        arg_lines = s;
+        if (parse_unsigned(s, &n) >= 0)
+                return 0;
+        say("--lines takes a number, not \"%s\".", s);
+        return -EINVAL;
+}
+
 static int parse_set(const char *s) {
         if (!strchr(s, '=') || *s == '=') {
                 say("--set takes KEY=VALUE, not \"%s\".", s);
@@ -389,7 +399,7 @@ static int parse_argv(int argc, char *argv[]) {
                         arg_follow = true;
                         break;
                 case 'n':
-                        r = parse_name("lines", optarg, &arg_lines);
+                        r = parse_lines(optarg);
                         break;
                 case 'q':
                         arg_quiet = true;

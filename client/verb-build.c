@@ -13,6 +13,7 @@
 #include "job-protocol.h"
 #include "recompress.h"
 #include "request.h"
+#include "path-util.h"
 #include "post-update.h"
 #include "run-worker.h"
 #include "string-util.h"
@@ -109,6 +110,8 @@ static int check_arguments(char *const *kernels) {
         else if (arg_detached && !arg_output)
                 say("--detached takes the image away from the machine's own; say where to with "
                     "--output.");
+        else if (arg_reason && !streq(arg_reason, "admin") && !streq(arg_reason, "package"))
+                say("--reason of a build is admin or package, not \"%s\".", arg_reason);
         else
                 return EXIT_STATUS_DONE;
         return EXIT_STATUS_USAGE;
@@ -197,6 +200,13 @@ static void show_gc(const char *store, uint64_t bytes, uint64_t n) {
                 puts("  no fragment that is not packed hard already");
 }
 
+/* Another directory must not be made one. */
+static bool is_store(const char *path) {
+        _cleanup_free_ char *fragments = path_join(path, "fragments");
+
+        return !fragments || access(fragments, F_OK) >= 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 int verb_gc(int argc, char *argv[]) {
         uint64_t bytes = 0, n = 0;
         Report report = REPORT_INIT;
@@ -205,7 +215,7 @@ int verb_gc(int argc, char *argv[]) {
 
         if (request_init(&q, NULL) < 0)
                 return EXIT_STATUS_FAILED;
-        if (access(q.store, F_OK) < 0 && errno == ENOENT) {
+        if (!is_store(q.store)) {
                 say("%s: There is no store, so there is nothing to remove.", q.store);
                 request_done(&q);
                 return EXIT_STATUS_DONE;

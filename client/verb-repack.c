@@ -109,6 +109,9 @@ static int pack(const char *source, int out, const RepackOptions *o, RepackResul
         else if (r == -EISDIR)
                 say("%s: A directory with something in it is there; remove it first.",
                     result->failed_path ?: source);
+        else if (r == -ENOENT && result->failed_path &&
+                 strv_contains(o->removals, result->failed_path))
+                say("%s: There is no %s in it.", source, result->failed_path);
         else
                 say("%s: %s", result->failed_path ?: source, strerror(-r));
         return r == -ENOSPC || r == -EDQUOT ? EXIT_STATUS_NO_SPACE

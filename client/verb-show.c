@@ -137,6 +137,8 @@ int verb_kernels(int argc, char *argv[]) {
         if (r < 0)
                 return say_failure(&report);
         r = bound ? strv_extend(&versions, bound) : kernel_list(source, NULL, &versions);
+        if (!versions && !arg_quiet && arg_json == JSON_MODE_OFF)
+                say("There is no kernel below %s/lib/modules.", arg_root ?: "");
         if (r >= 0)
                 r = table_new(&table, "kernels", columns, ELEMENTSOF(columns));
         if (r < 0)

@@ -13,20 +13,10 @@
 
 #include "client.h"
 #include "image-argument.h"
+#include "image/read-tree.h"
 #include "image/tree-json.h"
 
 bool arg_tree;
-
-static int on_entry(void *userdata, const ImageSegment *segment, const CpioEntry *entry) {
-        TreeChange change;
-
-        return tree_add(userdata, segment->number, entry, &change, NULL, NULL);
-}
-
-static int on_trailer(void *userdata, const ImageSegment *segment) {
-        tree_trailer(userdata);
-        return 0;
-}
 
 /* Nothing in a name may be taken for another line, or for something that a terminal does. */
 static void print_name(const char *name) {
@@ -176,7 +166,6 @@ static int print_all_json(const Tree *tree) {
 }
 
 int verb_files(int argc, char *argv[]) {
-        static const ImageHandlers handlers = { .on_entry = on_entry, .on_trailer = on_trailer };
         _cleanup_(image_freep) Image *image = NULL;
         _cleanup_(tree_freep) Tree *tree = NULL;
         _cleanup_free_ char *path = NULL;
@@ -186,9 +175,7 @@ int verb_files(int argc, char *argv[]) {
         r = image_from_argument(argv[1], &image, &path);
         if (r != 0)
                 return r;
-        r = tree_new(&tree, NULL);
-        if (r >= 0)
-                r = image_read(image, &handlers, tree, &fault);
+        r = image_read_tree(image, &tree, &fault);
         if (r < 0) {
                 say("%s: %s", path, strerror(-r));
                 return EXIT_STATUS_FAILED;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "image/described.h"
+#include "image/read-tree.h"
 #include "image/tree-json.h"
 #include "image/verify-file.h"
 #include "job-protocol.h"
@@ -93,17 +94,6 @@ int run_verify(const json_t *request, Report *report) {
         return EXIT_STATUS_DONE;
 }
 
-static int on_entry(void *userdata, const ImageSegment *segment, const CpioEntry *entry) {
-        TreeChange change;
-
-        return tree_add(userdata, segment->number, entry, &change, NULL, NULL);
-}
-
-static int on_trailer(void *userdata, const ImageSegment *segment) {
-        tree_trailer(userdata);
-        return 0;
-}
-
 static size_t send_entries(const Tree *tree) {
         size_t n = 0;
 
@@ -118,7 +108,6 @@ static size_t send_entries(const Tree *tree) {
 }
 
 int run_contents(const json_t *request, Report *report) {
-        static const ImageHandlers handlers = { .on_entry = on_entry, .on_trailer = on_trailer };
         _cleanup_(image_freep) Image *image = NULL;
         _cleanup_(tree_freep) Tree *tree = NULL;
         _cleanup_free_ char *text = NULL;
@@ -131,9 +120,7 @@ int run_contents(const json_t *request, Report *report) {
         r = open_image(request, report, &path, &image);
         if (r < 0)
                 return send_failure(report);
-        r = tree_new(&tree, NULL);
-        if (r >= 0)
-                r = image_read(image, &handlers, tree, &fault);
+        r = image_read_tree(image, &tree, &fault);
         if (r < 0) {
                 report_fail(report, FAILURE_BUILD_FAILED, r, path, 0,
                             "The image can't be read: %s", strerror(-r));

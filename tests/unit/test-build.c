@@ -9,46 +9,20 @@
 #include <cmocka.h>
 
 #include "build.h"
-#include "conf-tree.h"
-#include "kernel-tree.h"
-
-#define MODULES "/usr/lib/initrdd/modules.d/"
-#define BASE "[Module]\nAlways=yes\n[Content]\nText=/init:0755 program\nFile=-/etc/secret\n"
-
-typedef struct Place {
-        KernelTree tree;
-        ConfTree *t; /* for store and image */
-        Told told;
-} Place;
+#include "build-place.h"
 
 static int setup(void **state) {
-        Place *p = calloc(1, sizeof(Place));
+        BuildPlace *p;
 
-        umask(022);
-        assert_int_equal(conf_tree_setup((void **) &p->t), 0);
-        kernel_tree_new(&p->tree);
-        kernel_tree_depmod(&p->tree);
-        kernel_tree_text(&p->tree, MODULES "base.module", BASE);
-        kernel_tree_text(&p->tree, "/etc/secret", "secret");
+        assert_int_equal(build_place_setup(state), 0);
+        p = *state;
         assert_int_equal(chmod(p->tree.root, 0755), 0);
         assert_int_equal(chmod(p->t->path, 0777), 0);
-        told_init(&p->told);
-        *state = p;
-        return 0;
-}
-
-static int teardown(void **state) {
-        Place *p = *state;
-
-        told_done(&p->told);
-        kernel_tree_done(&p->tree);
-        conf_tree_teardown((void **) &p->t);
-        free(p);
         return 0;
 }
 
 /* Builds `image` with the store of that name. */
-static int run(Place *p, const char *store, const char *image, char *const *settings,
+static int run(BuildPlace *p, const char *store, const char *image, char *const *settings,
                const char *facts, BuildResult *ret) {
         _cleanup_free_ char *store_path = path_join(p->t->path, store);
         _cleanup_free_ char *output = path_join(p->t->path, image);
@@ -65,7 +39,7 @@ static int run(Place *p, const char *store, const char *image, char *const *sett
         return build(&options, &p->told.report, ret);
 }
 
-static void expect(Place *p, const char *store, const char *image, char *const *settings,
+static void expect(BuildPlace *p, const char *store, const char *image, char *const *settings,
                    const char *facts, BuildOutcome outcome, uint64_t n_files) {
         BuildResult result;
 
@@ -79,53 +53,53 @@ static void expect(Place *p, const char *store, const char *image, char *const *
 
 static char *const none[] = { NULL };
 
-static void change_module(Place *p) {
+static void change_module(BuildPlace *p) {
         kernel_tree_text(&p->tree, MODULES "base.module", BASE "Directory=/new\n");
 }
 
-static void add_module(Place *p) {
+static void add_module(BuildPlace *p) {
         kernel_tree_text(&p->tree, MODULES "other.module",
                          "[Module]\nAlways=yes\n[Content]\nDirectory=/other\n");
 }
 
-static void change_file(Place *p) {
+static void change_file(BuildPlace *p) {
         kernel_tree_text(&p->tree, "/etc/secret", "SECRET");
 }
 
-static void remove_file(Place *p) {
+static void remove_file(BuildPlace *p) {
         kernel_tree_remove(&p->tree, "/etc/secret");
 }
 
-static void add_config(Place *p) {
+static void add_config(BuildPlace *p) {
         kernel_tree_text(&p->tree, "/etc/initrdd/initrdd.conf.d/x.conf",
                          "[Profile]\nCompression=xz\n");
 }
 
-static void change_image(Place *p) {
+static void change_image(BuildPlace *p) {
         conf_tree_put(p->t, "image", "somebody's");
 }
 
-static void remove_image(Place *p) {
+static void remove_image(BuildPlace *p) {
         assert_int_equal(unlinkat(p->t->fd, "image", 0), 0);
 }
 
-static void add_unrelated(Place *p) {
+static void add_unrelated(BuildPlace *p) {
         kernel_tree_text(&p->tree, "/etc/unrelated", "");
 }
 
-static void touch_file(Place *p) {
+static void touch_file(BuildPlace *p) {
         _cleanup_free_ char *path = path_join(p->tree.root, "/etc/secret");
 
         assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
 }
 
-static void nothing(Place *p) {
+static void nothing(BuildPlace *p) {
 }
 
 /* Unchanged is what would come out the same, and nothing else. */
 static void test_unchanged(void **state) {
         static const struct {
-                void (*change)(Place *p);
+                void (*change)(BuildPlace *p);
                 BuildOutcome outcome;
         } cases[] = {
                 { nothing, BUILD_UNCHANGED },      { add_unrelated, BUILD_UNCHANGED },
@@ -134,7 +108,7 @@ static void test_unchanged(void **state) {
                 { add_module, BUILD_DONE },        { add_config, BUILD_DONE },
                 { change_image, BUILD_DONE },      { remove_image, BUILD_DONE },
         };
-        Place *p = *state;
+        BuildPlace *p = *state;
 
         expect(p, "store", "image", none, NULL, BUILD_DONE, 0);
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -151,7 +125,7 @@ static void test_microcode(void **state) {
                                     " \"tags\": []}";
         static char *const host[] = { (char *) "Mode=host", (char *) "Microcode=host", NULL };
         static char *const generic[] = { (char *) "Mode=generic", (char *) "Microcode=host", NULL };
-        Place *p = *state;
+        BuildPlace *p = *state;
         BuildResult result;
         uint64_t n;
 
@@ -218,7 +192,7 @@ static void test_hardware(void **state) {
 }
 
 /* What a user may not read is left out of the image of that user. */
-static void read_as_two(Place *p) {
+static void read_as_two(BuildPlace *p) {
         static char *const locked[] = { (char *) "Emergency=locked", NULL };
         _cleanup_free_ char *secret = path_join(p->tree.root, "/etc/secret");
         BuildResult result;
@@ -248,7 +222,7 @@ static void test_reader(void **state) {
         read_as_two(*state);
 }
 
-static void assert_same(Place *p, const char *a, const char *b) {
+static void assert_same(BuildPlace *p, const char *a, const char *b) {
         _cleanup_free_ char *x = NULL, *y = NULL;
         size_t n, m;
 
@@ -267,7 +241,7 @@ static void test_reasons(void **state) {
                 { "/etc/initrdd/initrdd.conf", "[Profile]\nInclude=/etc/secret:/a\n",
                   "[Profile]\n# a comment\nInclude=/etc/secret:/a\n" },
         };
-        Place *p = *state;
+        BuildPlace *p = *state;
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 char fresh[] = "fresh0";
@@ -282,7 +256,7 @@ static void test_reasons(void **state) {
         }
 }
 
-static bool has_file(const Place *p, const BuildResult *result, const char *text) {
+static bool has_file(const BuildPlace *p, const BuildResult *result, const char *text) {
         _cleanup_free_ char *data = NULL;
         size_t size;
 
@@ -304,7 +278,7 @@ static void test_orphans(void **state) {
                 { "cards", "[Module]\nRequires=net\n[Content]\nText=/cards:0644 the-cards\n" },
                 { "own", "[Module]\nNeeded=fs:x\n[Content]\nText=/own:0644 the-own\n" },
         };
-        Place *p = *state;
+        BuildPlace *p = *state;
         BuildResult result;
 
         for (size_t i = 0; i < ELEMENTSOF(modules); i++) {
@@ -324,7 +298,7 @@ static void test_orphans(void **state) {
 }
 
 int main(void) {
-#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, build_place_teardown)
         static const struct CMUnitTest tests[] = {
                 IN_PLACE(test_unchanged),
                 IN_PLACE(test_microcode),

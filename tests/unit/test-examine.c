@@ -8,56 +8,26 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "conf-tree.h"
+#include "build-place.h"
 #include "describe/boot-default.h"
 #include "examine.h"
 #include "json-text.h"
-#include "kernel-tree.h"
 #include "prepare.h"
 #include "remove.h"
 
-#define MODULES "/usr/lib/initrdd/modules.d/"
-#define BASE "[Module]\nAlways=yes\n[Content]\nText=/init:0755 program\nFile=-/etc/secret\n"
-
-typedef struct Place {
-        KernelTree tree;
-        ConfTree *t; /* for the store */
-        char *store, *image;
-        Told told;
-} Place;
-
 static int setup(void **state) {
-        Place *p = calloc(1, sizeof(Place));
+        BuildPlace *p;
 
-        umask(022);
-        assert_int_equal(conf_tree_setup((void **) &p->t), 0);
-        kernel_tree_new(&p->tree);
+        assert_int_equal(build_place_setup(state), 0);
+        p = *state;
         kernel_tree_driver(&p->tree, "kernel/fs/some", "license=GPL\n", NULL);
         kernel_tree_depmod(&p->tree);
-        kernel_tree_text(&p->tree, MODULES "base.module", BASE);
-        kernel_tree_text(&p->tree, "/etc/secret", "secret");
         kernel_tree_text(&p->tree, "/boot/vmlinuz-" KERNEL_VERSION, "MZ");
-        p->store = path_join(p->t->path, "store");
-        p->image = path_join(p->tree.root, "/boot/initrd.img-" KERNEL_VERSION);
         usleep(150 * 1000); /* until its times are believed */
-        told_init(&p->told);
-        *state = p;
         return 0;
 }
 
-static int teardown(void **state) {
-        Place *p = *state;
-
-        told_done(&p->told);
-        kernel_tree_done(&p->tree);
-        conf_tree_teardown((void **) &p->t);
-        free(p->store);
-        free(p->image);
-        free(p);
-        return 0;
-}
-
-static BuildOptions options_of(const Place *p) {
+static BuildOptions options_of(const BuildPlace *p) {
         return (BuildOptions) {
                 .root = p->tree.root,
                 .kernel = KERNEL_VERSION,
@@ -65,7 +35,7 @@ static BuildOptions options_of(const Place *p) {
         };
 }
 
-static void build_image(Place *p, KnownImage *known) {
+static void build_image(BuildPlace *p, KnownImage *known) {
         BuildOptions options = options_of(p);
         BuildResult result;
 
@@ -82,7 +52,7 @@ static void build_image(Place *p, KnownImage *known) {
         build_result_done(&result);
 }
 
-static Examination *look(Place *p, const KnownImage *known) {
+static Examination *look(BuildPlace *p, const KnownImage *known) {
         ExamineOptions options = { .build = options_of(p), .known = known, .n_known = known != NULL };
         Examination *x;
 
@@ -92,7 +62,7 @@ static Examination *look(Place *p, const KnownImage *known) {
         return x;
 }
 
-static void expect(Place *p, const KnownImage *known, ImageState state, const char *reason) {
+static void expect(BuildPlace *p, const KnownImage *known, ImageState state, const char *reason) {
         _cleanup_(examination_freep) Examination *x = look(p, known);
 
         assert_int_equal(x->n_images, 1);
@@ -104,7 +74,7 @@ static void expect(Place *p, const KnownImage *known, ImageState state, const ch
                 assert_string_equal(x->images[0].reasons[0], reason);
 }
 
-static void remove_it(Place *p, int result, size_t n_files) {
+static void remove_it(BuildPlace *p, int result, size_t n_files) {
         _cleanup_strv_free_ char **removed = NULL;
         RemoveOptions options = {
                 .root = p->tree.root,
@@ -122,7 +92,7 @@ static void remove_it(Place *p, int result, size_t n_files) {
 
 /* From nothing to an image that is removed again. */
 static void test_life(void **state) {
-        Place *p = *state;
+        BuildPlace *p = *state;
         KnownImage known;
 
         expect(p, NULL, IMAGE_MISSING, "There is no image");
@@ -159,7 +129,7 @@ static void test_life(void **state) {
 /* Whose the image is when the store has no record of it. */
 static void test_lost_record(void **state) {
         static const char gone[] = "The record of what it was made of is gone from the store";
-        Place *p = *state;
+        BuildPlace *p = *state;
         KnownImage known;
 
         build_image(p, &known);
@@ -271,7 +241,7 @@ static void test_hardware(void **state) {
 /* Without a store nothing can be prepared; with one, the build finds all there. */
 static void test_prepare(void **state) {
         _cleanup_strv_free_ char **packed = NULL, **again = NULL;
-        Place *p = *state;
+        BuildPlace *p = *state;
         BuildOptions options = options_of(p);
         BuildResult result;
 
@@ -420,7 +390,7 @@ static void test_json_text(void **state) {
 }
 
 int main(void) {
-#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, build_place_teardown)
         static const struct CMUnitTest tests[] = {
                 IN_PLACE(test_life),
                 IN_PLACE(test_lost_record),

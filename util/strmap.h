@@ -39,6 +39,6 @@ int strmap_replace(Strmap *map, const char *key, void *value);
 void strmap_truncate(Strmap *map, size_t n);
 
 #define STRMAP_FOREACH(e, map)                                                                    \
-        for (StrmapEntry *e = (map)->entries; e < (map)->entries + (map)->n; e++)
+        for (StrmapEntry *e = (map)->entries; e && e < (map)->entries + (map)->n; e++)
 
 #define _cleanup_strmap_ _cleanup_(strmap_done)

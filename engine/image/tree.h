@@ -67,5 +67,5 @@ bool tree_has_program(const Tree *tree, const char *path);
 
 #define TREE_FOREACH(node, tree)                                                                  \
         for (StrmapEntry *_e = (tree)->nodes.entries;                                             \
-             _e < (tree)->nodes.entries + (tree)->nodes.n; _e++)                                  \
+             _e && _e < (tree)->nodes.entries + (tree)->nodes.n; _e++)                            \
                 for (TreeNode *node = _e->value; node; node = NULL)

@@ -157,7 +157,7 @@ static void test_hardware(void **state) {
                 { "\"pci:card\", \"usb:disk\"", BUILD_UNCHANGED },
         };
         static char *const host[] = { (char *) "Mode=host", (char *) "OmitDrivers=omitted", NULL };
-        Place *p = *state;
+        BuildPlace *p = *state;
 
         kernel_tree_text(&p->tree, MODULES "hardware.module",
                          "[Module]\nAlways=yes\n[Drivers]\nName=always\n"

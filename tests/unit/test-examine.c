@@ -142,7 +142,7 @@ static void test_lost_record(void **state) {
         expect(p, &known, IMAGE_MISSING, "There is no image");
 }
 
-static void expect_damaged(Place *p, ImageState state, const char *reason) {
+static void expect_damaged(BuildPlace *p, ImageState state, const char *reason) {
         _cleanup_(examination_freep) Examination *x = look(p, NULL);
 
         assert_int_equal(x->n_images, 1);
@@ -157,7 +157,7 @@ static void test_damaged(void **state) {
         static const char *const good[] = { "070701", "\x1f\x8b\x08", "\xfd" "7zXZ" };
         const char *path = "/boot/initrd.img-" KERNEL_VERSION;
         char zeros[100000] = {};
-        Place *p = *state;
+        BuildPlace *p = *state;
         KnownImage known;
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
@@ -195,7 +195,7 @@ static void test_damaged(void **state) {
         expect(p, &known, IMAGE_CURRENT, NULL);
 }
 
-static void set_hardware(Place *p, const char *modaliases) {
+static void set_hardware(BuildPlace *p, const char *modaliases) {
         _cleanup_free_ char *facts = NULL;
 
         assert_true(str_printf(&facts,
@@ -207,7 +207,7 @@ static void set_hardware(Place *p, const char *modaliases) {
 
 /* A stick that is plugged in makes no image stale, unless it lacks the driver. */
 static void test_hardware(void **state) {
-        Place *p = *state;
+        BuildPlace *p = *state;
         _cleanup_free_ char *facts = path_join(p->t->path, "facts");
         ExamineOptions options = { .build = options_of(p) };
         BuildResult result;

@@ -308,10 +308,11 @@ static int write_check(const Generator *g, const Live *live) {
                        "StandardInput=tty-force\n"
                        "StandardOutput=inherit\n"
                        "StandardError=inherit\n"
+                       "ExecCondition=/usr/lib/initrdd/initrdd-live --is-disc %s\n"
                        /* 2: somebody has interrupted it. */
                        "SuccessExitStatus=2\n"
                        "ExecStart=checkisomd5 --verbose %s\n",
-                       unit, unit, device) < 0)
+                       unit, unit, device, device) < 0)
                 return -ENOMEM;
         r = generator_write(g, g->normal, "initrdd-live-check.service", text);
         return r < 0 ? r : 1;

@@ -13,10 +13,14 @@
  * that directory as what was there before it.
  *
  *   initrdd-live [--copy=MIB] [--writable] [--plain] DEVICE DIRECTORY IMAGE
+ *   initrdd-live --is-disc DEVICE
  *
  * DEVICE is only named, unless the root lies on it and is to be copied to memory. --copy does that
  * with the image if then at least so much memory is left, --writable with the file system in it, which
  * is then written to; --plain means that it is written to where it is, if that can be.
+ *
+ * --is-disc only tells, by its status, whether what is there is a disc (ISO 9660): checkisomd5 looks for
+ * its end for ever on anything else.
  */
 
 #include <errno.h>
@@ -220,12 +224,25 @@ static int run(void) {
         return -ENOENT;
 }
 
+/* ECMA-119, 8.4: volume descriptors begin in sector 16 of 2048 bytes, with a type and this. */
+static bool is_disc(const char *device) {
+        _cleanup_close_ int fd = open(device, O_RDONLY | O_CLOEXEC);
+        char found[5];
+
+        if (fd >= 0 && pread(fd, found, sizeof(found), 16 * 2048 + 1) == sizeof(found) &&
+            memcmp(found, "CD001", sizeof(found)) == 0)
+                return true;
+        tell_warning("rd.live.check: %s is no disc, and was not checked", device);
+        return false;
+}
+
 int main(int argc, char *argv[]) {
-        enum { ARG_COPY = 256, ARG_WRITABLE, ARG_PLAIN };
+        enum { ARG_COPY = 256, ARG_WRITABLE, ARG_PLAIN, ARG_IS_DISC };
         static const struct option options[] = {
                 { "copy", required_argument, NULL, ARG_COPY },
                 { "writable", no_argument, NULL, ARG_WRITABLE },
                 { "plain", no_argument, NULL, ARG_PLAIN },
+                { "is-disc", required_argument, NULL, ARG_IS_DISC },
                 {},
         };
         int c;
@@ -243,6 +260,8 @@ int main(int argc, char *argv[]) {
                 case ARG_PLAIN:
                         arg_plain = true;
                         break;
+                case ARG_IS_DISC:
+                        return is_disc(optarg) ? EXIT_SUCCESS : EXIT_FAILURE;
                 default:
                         return 2;
                 }

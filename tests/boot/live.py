@@ -6,6 +6,7 @@ import os
 
 from builder import Image
 from case import PATIENT, ROOTS, Case, Root, generic, shows
+import cache
 import disks
 import medium
 import qemu
@@ -33,6 +34,27 @@ def _served(case, work):
         around.events.append((r"medium\.raw can't be had yet", lambda: network.later(
             5, lambda: network.http(directory))))
         yield around
+
+
+@contextlib.contextmanager
+def _damaged(case, work):
+    """The root's medium with its checksum, and one byte that is wrong until that is found."""
+    path = os.path.join(work, case.name + ".medium")
+    cache.run("cp", "--reflink=auto", medium.path(disks.fixture(case.disks, case.root.system)), path)
+    cache.run("implantisomd5", path)
+
+    def change():
+        with open(path, "r+b") as stream:
+            stream.seek(os.path.getsize(path) // 2)
+            byte = stream.read(1)[0]
+            stream.seek(-1, os.SEEK_CUR)
+            stream.write(bytes([byte ^ 255]))
+
+    change()
+    try:
+        yield qemu.Around(devices=medium.cdrom(path), events=[(r"the result is: FAIL", change)])
+    finally:
+        os.unlink(path)
 
 
 def _live(marker, started=1, source="LiveOS_rootfs"):
@@ -101,6 +123,8 @@ def _fails(name, root, command_line, *expect):
                   failures=(r"Kernel panic", r"STARTED"))
 
 
+# What is there if somebody wants it.
+_MORE = {"settings": ("Modules=livenet",), "packages": ("curl", "isomd5sum")}
 _CHANGES_GONE = _COUNTED + " rd.overlay"
 CASES = [
     _other("live-persistent", "live-disk", command_line=_DISK + " " + _KEPT,
@@ -114,12 +138,16 @@ CASES = [
     _and_off("debian12-generic-real-live", "debian12-live", "debian12"),
     _and_off("debian13-generic-real-live", "debian13-live", "debian13"),
     # Nothing but the root is said. The server has the medium alone: it is in memory.
-    generic("live-http", "live-cd", around=_served,
-            image={"settings": ("Modules=livenet",), "packages": ("curl",)},
+    generic("live-http", "live-cd", around=_served, image=_MORE,
             command_line="root=live:%s%s" % (servers.URL, os.path.basename(medium.path("")))
             + PATIENT,
             expect=(r"http://10\.9\.9\.1/medium\.raw can't be had yet: \(7\)",
                     r"http://10\.9\.9\.1/medium\.raw is there") + _live("live-cd")),
+    # A disc that is damaged is not started; the next one is.
+    generic("live-check", "live-cd", around=_damaged, image=_MORE, failures=(r"Kernel panic",),
+            command_line=_CD + " rd.live.check",
+            expect=(r"the result is: FAIL", r"You are in emergency mode|root account is locked"),
+            again=((_CD + " rd.live.check", (r"the result is: PASS",) + _live("live-cd"), ()),)),
     _fails("live-missing", "live-disk", "root=live:LABEL=gone rd.timeout=10",
            r"Timed out waiting for .*gone", r"You are in emergency mode|root account is locked"),
     _fails("live-wrong-path", "live-disk", "root=live:LABEL=livedisk rd.live.dir=elsewhere" + PATIENT,

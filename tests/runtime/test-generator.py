@@ -661,6 +661,7 @@ class Generator(unittest.TestCase):
         self.check("root=live:LABEL=A rd.live.check", dict(files, **{
             "r/usr/bin/checkisomd5": "", "n/initrdd-live-check.service": [
                 'ExecStart=checkisomd5 --verbose "/dev/disk/by-label/A"\n',
+                'ExecCondition=/usr/lib/initrdd/initrdd-live --is-disc "/dev/disk/by-label/A"\n',
                 "After=dev-disk-by\\x2dlabel-A.device\n"]}), "")
 
     FETCH = "n/initrdd-live-fetch.service"

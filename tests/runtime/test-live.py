@@ -236,6 +236,12 @@ class Programs(unittest.TestCase):
                    "squashfs.img on /dev/x has neither LiveOS/rootfs.img nor /usr")
         self.fails(MOUNT % "broken" + '"$live" /dev/x LiveOS squashfs.img', "mount: ")
 
+    def test_disc(self):
+        """What can be checked: a disc, and nothing that isn't there."""
+        self.check('head -c 32769 /dev/zero >disc; echo CD001 >>disc; "$live" --is-disc disc')
+        for name in ("rootfs.img", "t1", "gone", "/dev/null"):
+            self.fails('"$live" --is-disc ' + name, "%s is no disc, and was not checked" % name)
+
     def find(self, arguments, result, *says, disks=("squashfs.img", "rootfs.img"), later=()):
         """`later` are disks that come when it looks already."""
         script = "mount -t tmpfs tmpfs /dev/disk 2>/dev/null || { mkdir -p /dev/disk; " \

@@ -7,7 +7,8 @@
  *   root=[SERVER:]PATH                                 SERVER an address; PATH not below /dev
  *   root=/dev/nfs [nfsroot=[SERVER:]PATH[,OPTIONS]]    of the kernel and of initramfs-tools, also
  *                                                      with boot=nfs and no root=
- *   root=dhcp, netroot=dhcp, nfsroot=auto              the path that DHCP gives (option 17)
+ *   root=dhcp, netroot=dhcp, nfsroot=auto              the path that DHCP gives (option 17), which
+ *                                                      may also be a disk (network/attach-root.c)
  *   netroot=nfs:…                                      the same where root= is nothing else
  *   rd.nfs.domain=DOMAIN                               of NFSv4's names of users
  *
@@ -116,13 +117,17 @@ static int write_options(const Generator *g, NfsRoot *root, char **ret) {
         return (*ret = strv_join(all, ",")) ? 0 : -ENOMEM;
 }
 
-/* Whether the image has what mounts it. */
-static int has_helper(const Generator *g) {
+static bool has_program(const Generator *g, const char *place, const char *name) {
         _cleanup_free_ char *path = NULL;
 
-        if (str_printf(&path, "%s/sbin/mount.initrdd-nfs", g->root) < 0)
-                return -ENOMEM;
-        return access(path, X_OK) >= 0;
+        return str_printf(&path, "%s%s/%s", g->root, place, name) >= 0 && access(path, X_OK) >= 0;
+}
+
+/* Whether the image has what mounts it. What DHCP names may be no NFS. */
+static bool has_helper(const Generator *g, bool dhcp) {
+        return has_program(g, "/sbin", "mount.initrdd-nfs") &&
+               (dhcp || has_program(g, "/sbin", "mount.nfs") ||
+                has_program(g, "/usr/sbin", "mount.nfs"));
 }
 
 /* As long as the device of another root would be waited for; there is no need to be as short. */
@@ -211,11 +216,11 @@ int generate_nfs(const Generator *g) {
                 generator_warn(g, "root=dhcp6 is not supported");
         if (!text || r < 0)
                 return r;
-        r = has_helper(g);
-        if (r == 0)
-                generator_warn(g, "This image has no NFS, which its root needs");
-        if (r <= 0)
-                return r;
+        if (!has_helper(g, streq(text, "dhcp"))) {
+                generator_warn(g, "This image has no NFS%s, which its root needs",
+                               streq(text, "dhcp") ? ", iSCSI or NBD" : "");
+                return 0;
+        }
         r = nfs_root_parse(streq(text, "dhcp") ? "" : text, &root);
         if (r == -EINVAL) {
                 generator_warn(g, "\"%s\" is no root on NFS and was ignored", text);

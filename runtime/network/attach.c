@@ -5,6 +5,7 @@
  *
  *   initrdd-attach iscsi      logs in to targets, by iscsistart of open-iscsi
  *   initrdd-attach nbd        connects devices, by nbd-client
+ *   initrdd-attach root PATH DIRECTORY    the one or the other, as DHCP says, and mounts it there
  *
  * A server may start later than its clients, so each is asked again until it answers or the time is
  * up: LIMIT_SECONDS after the kernel has started, or what rd.timeout= or rd.retry= say. They are asked
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attach-root.h"
 #include "attempt.h"
 #include "fd-util.h"
 #include "generator/iscsi.h"
@@ -472,28 +474,54 @@ static int attach(const Generator *g, Tasks *tasks) {
         return r;
 }
 
+static int attach_kind(const Generator *g, const char *kind) {
+        Tasks tasks = {};
+        int r;
+
+        r = streq(kind, "nbd") ? find_devices(g, &tasks) : find_targets(g, &tasks);
+        if (r >= 0)
+                r = attach(g, &tasks);
+        tasks_done(&tasks);
+        return r;
+}
+
+/* 1: it can't be had. */
+static int attach_root(Generator *g, char ***words, const char *path, const char *directory) {
+        int r;
+
+        r = attach_root_set(words, path);
+        if (r < 0)
+                return r;
+        g->words = *words;
+        attach_root_load(path);
+        r = attach_kind(g, startswith(path, "nbd:") ? "nbd" : "iscsi");
+        return r == 0 ? attach_root_mount(g, directory) : r;
+}
+
 int main(int argc, char *argv[]) {
         _cleanup_strv_free_ char **words = NULL;
-        Tasks tasks = {};
+        const char *kind = argc > 1 ? argv[1] : "";
+        bool is_root = argc == 4 && streq(kind, "root") && attach_root_is_disk(argv[2]);
         Generator g = {};
         int r;
 
-        if (argc != 2 || (!streq(argv[1], "iscsi") && !streq(argv[1], "nbd"))) {
-                fprintf(stderr, "initrdd-attach iscsi|nbd\n");
+        if (!is_root && (argc != 2 || (!streq(kind, "iscsi") && !streq(kind, "nbd")))) {
+                fprintf(stderr, "initrdd-attach iscsi|nbd\n"
+                                "initrdd-attach root iscsi:...|nbd:... DIRECTORY\n");
                 return 2;
         }
         g.root = root = getenv("INITRDD_GENERATOR_ROOT") ?: "";
         attempt_end_on_sigterm();
         r = option_read(&words);
         g.words = words;
-        if (r >= 0)
-                r = resolve_dhcp(&g, words, streq(argv[1], "iscsi"));
-        if (r >= 0)
-                r = streq(argv[1], "nbd") ? find_devices(&g, &tasks) : find_targets(&g, &tasks);
-        if (r >= 0)
-                r = attach(&g, &tasks);
+        if (r >= 0 && is_root)
+                r = attach_root(&g, &words, argv[2], argv[3]);
+        else if (r >= 0) {
+                r = resolve_dhcp(&g, words, streq(kind, "iscsi"));
+                if (r >= 0)
+                        r = attach_kind(&g, kind);
+        }
         if (r < 0)
-                fprintf(stderr, "initrdd-attach %s: %s\n", argv[1], strerror(-r));
-        tasks_done(&tasks);
+                fprintf(stderr, "initrdd-attach %s: %s\n", kind, strerror(-r));
         return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -14,6 +14,8 @@
  * of the lease, else the one that gave it. Without any path it is /tftpboot/%s, and %s the address of
  * the client, as the kernel has it.
  *
+ * Where that path is a disk of iSCSI or NBD, it is all for initrdd-attach to do (attach-root.c).
+ *
  * What is waited for once is not written to a file that somebody else would have to read: this runs
  * when the network is up, so the lease is there.
  */
@@ -31,6 +33,7 @@
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "attach-root.h"
 #include "lease.h"
 #include "generator/nfs-root.h"
 #include "string-util.h"
@@ -93,6 +96,8 @@ static int try_mount(const char *what, const char *where, const char *options, i
         int fds[2], status = 0;
         pid_t pid;
 
+        if (access(path, X_OK) < 0)
+                return -errno;
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
         pid = fork();
@@ -131,14 +136,26 @@ static int replace(char **p, char *with) {
         return 0;
 }
 
+/* A disk is for another program, if the image has it. Returns only if not. */
+static void attach_disk(const char *path, const char *where) {
+        static const char program[] = "/usr/lib/initrdd/initrdd-attach";
+
+        execl(program, "initrdd-attach", "root", path, where, NULL);
+        fprintf(stderr, "The root path that DHCP gives is a disk, which needs %s: %m\n", program);
+}
+
 /* The path that the lease has, with what it says beside it. */
-static int fill_path(NfsRoot *root, const char *interface) {
+static int fill_path(NfsRoot *root, const char *interface, const char *where) {
         _cleanup_nfs_root_done_ NfsRoot said = {};
         _cleanup_free_ char *text = NULL;
         int r = lease_get("", interface, "ROOT_PATH", &text);
 
         if (r <= 0)
                 return r;
+        if (attach_root_is_disk(text)) {
+                attach_disk(text, where);
+                return -ENOENT;
+        }
         r = nfs_root_parse(text, &said);
         if (r == -EINVAL || (r >= 0 && !*said.path)) {
                 fprintf(stderr, "The root path that DHCP gives is no root on NFS: %s\n", text);
@@ -193,7 +210,8 @@ static int fill_name(NfsRoot *root, const char *interface) {
 }
 
 /* SERVER:PATH with all that DHCP knows. -EAGAIN: it doesn't say. */
-static int find_what(const char *said, const char *said_options, char **ret, char **ret_options) {
+static int find_what(const char *said, const char *where, const char *said_options, char **ret,
+                     char **ret_options) {
         _cleanup_nfs_root_done_ NfsRoot root = {};
         _cleanup_free_ char *interface = lease_interface(getenv("INITRDD_INTERFACE")),
                             *more = NULL;
@@ -209,7 +227,7 @@ static int find_what(const char *said, const char *said_options, char **ret, cha
         if (!root.server || !root.path)
                 return -ENOMEM;
         if (!*root.path)
-                r = fill_path(&root, interface);
+                r = fill_path(&root, interface, where);
         if (r >= 0 && !*root.server)
                 r = fill_server(&root, interface);
         if (r >= 0)
@@ -236,7 +254,7 @@ static int attempt(const char *said, const char *where, const char *options, int
         int r;
 
         (void) lease_write_servers("");
-        r = find_what(said, options, &found, &all);
+        r = find_what(said, where, options, &found, &all);
         if (r == -EAGAIN)
                 snprintf(message, MESSAGE_MAX, "no server is named, and DHCP names none");
         if (r < 0)
@@ -270,7 +288,8 @@ static int mount_root(const char *said, const char *where, const char *options, 
                 poll(NULL, 0, end < 0 ? PAUSE_MSEC : MIN_OF(PAUSE_MSEC, left_msec(end)));
         }
         if (r < 0)
-                fprintf(stderr, "The root %s can't be mounted: %s\n", what, strerror(-r));
+                fprintf(stderr, "The root%s%s can't be mounted: %s\n", streq(what, ":") ? "" : " ",
+                        streq(what, ":") ? "" : what, strerror(-r));
         return r;
 }
 

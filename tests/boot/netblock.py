@@ -77,13 +77,13 @@ def _copies(case, work, fixture, system=None):
             os.unlink(path)
 
 
-def _iscsi(fixture, system=None, login=None):
+def _iscsi(fixture, system=None, login=None, dhcp=()):
     @contextlib.contextmanager
     def around(case, work):
         _need("tgtd", "tgtadm")
         with _copies(case, work, fixture, system) as paths, \
                 servers.Network(work, case.name) as network:
-            network.dhcp()
+            network.dhcp(*dhcp)
             targets = Targets(network)
             for n, path in enumerate(paths):
                 targets.add(str(n), path, login)
@@ -275,6 +275,10 @@ CASES = [
     # Nobody tells the image anything but that there is a firmware that knows.
     generic("iscsi-ibft", "iscsi", around=_from_card, timeout=400,
             command_line="root=UUID=%s ip=ibft rd.iscsi.firmware" % UUID["ext4"] + PATIENT),
+    # Nobody but DHCP knows what the root is, not even that it is a disk.
+    generic("iscsi-dhcp-root-path", "iscsi", command_line="root=dhcp" + PATIENT,
+            around=_iscsi("ext4", login=LOGIN, dhcp=("--dhcp-option=17,iscsi:%s@%s:::1:%s" % (
+                ":".join(word for pair in LOGIN for word in pair), servers.SERVER, TARGET % "0"),))),
     # A disk, from a server that is late.
     generic("nbd-port-late", "nbd", around=_nbd_port,
             command_line="root=UUID=%s netroot=nbd:%s:2000" % (

@@ -208,19 +208,20 @@ class Netblock(unittest.TestCase):
     def call(self, line, *command):
         done = subprocess.run(command, cwd=self.top, text=True, check=False,
                               env={"SYSTEMD_IN_INITRD": "1", "SYSTEMD_PROC_CMDLINE": line,
-                                   "INITRDD_GENERATOR_ROOT": self.root, "PATH": os.environ["PATH"]},
+                                   "INITRDD_GENERATOR_ROOT": self.root, "PATH": "%s/usr/sbin:%s"
+                                   % (self.root, os.environ["PATH"])},
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.returncode, done.stdout
 
     def generate(self, line):
         return self.call(line, GENERATOR, "n", "e", "l")
 
-    def attach(self, line, kind):
+    def attach(self, line, *kind):
         """Status, what was said, and how the programs were called."""
         path = os.path.join(self.root, "calls")
         if os.path.exists(path):
             os.unlink(path)
-        status, told = self.call(line + " rd.timeout=1", ATTACH, kind)
+        status, told = self.call(line + " rd.timeout=1", ATTACH, *kind)
         return status, told, self.read("r/calls").splitlines() if os.path.exists(path) else []
 
     def written(self):
@@ -408,6 +409,41 @@ class Netblock(unittest.TestCase):
             with self.subTest(more):
                 self.assertEqual(self.attach(line + more, "nbd"), (0, "", [nbd(export=export)]))
         self.assertEqual(self.attach(line + " bootdev=none7", "nbd"), (0, "", []))
+
+    def test_dhcp_root(self):
+        """root=dhcp, and the lease names a disk: it is attached and mounted by who was to mount NFS."""
+        for name in ("mount", "modprobe"):
+            self.write("usr/sbin/" + name, PROGRAM, 0o755)
+        link = "dev/disk/by-path/pci-0000:00:01.0-ip-1.2.3.4:3260-iscsi-%s-lun-2" % IQN
+        for name in (link, link[:-1] + "1", "dev/nbd0"):
+            self.write(name, "")
+        link = os.path.join(self.root, link)
+        mount = "mount -t %s -o %s -- %s /sysroot"
+        iscsi = "iscsi:me:pass-1@1.2.3.4:::2:" + IQN
+        logged_in = ["modprobe -q iscsi_tcp", login(secrets="-u me -w pass-1")]
+        node = self.root + "/dev/nbd0"
+        for line, path, calls in (
+                ("root=dhcp", iscsi, logged_in + [mount % ("auto", "ro", link)]),
+                ("root=dhcp netroot=dhcp ro rw rootfstype=ext4 rootflags=noatime", iscsi,
+                 logged_in + [mount % ("ext4", "rw,noatime", link)]),
+                ("root=dhcp rootflags=a", "nbd:1.2.3.4:x",
+                 ["modprobe -q nbd", nbd(export="x"), mount % ("auto", "ro,a", node)]),
+                ("root=dhcp rootflags=a rootfstype=b", "nbd:1.2.3.4:x:ext4:noatime:bs=1024",
+                 ["modprobe -q nbd", nbd(export="x", options="-block-size 1024"),
+                  mount % ("ext4", "ro,noatime", node)])):
+            with self.subTest(line + " " + path):
+                self.assertEqual(self.attach(line, "root", path, "/sysroot"), (0, "", calls))
+        for path in ("iscsi:", "iscsi:x", "nbd:", "nbd:x"):
+            status, told, calls = self.attach("root=dhcp", "root", path, "/sysroot")
+            self.assertEqual((status, len(calls)), (1, 2 if path == "iscsi:" else 1))
+            self.assertIn("The root path that DHCP gives names no disk", told)
+        for words in ((), ("/nfs", "/sysroot"), (iscsi,)):
+            self.assertEqual(self.attach("", "root", *words)[0], 2)
+        self.write("fails", "")
+        status, told, calls = self.attach("root=dhcp", "root", iscsi, "/sysroot")
+        self.assertEqual((status, calls), (1, logged_in))
+        self.assertIn("that was the last try: nobody there", told)
+        self.assertNotIn("pass-1", told)
 
     def test_initiator(self):
         """Who we are: the firmware knows, else the host's file, else a name is made up, once."""

@@ -17,7 +17,7 @@ import unittest
 GENERATOR, MOUNT, RESOLV = (os.path.abspath(path) for path in sys.argv[1:4])
 del sys.argv[1:4]
 
-HELPER = "r/sbin/mount.initrdd-nfs"
+HELPER, NFS = "r/sbin/mount.initrdd-nfs", "r/sbin/mount.nfs"
 NETWORK = "r/run/systemd/network/"
 WAIT = "n/systemd-networkd-wait-online.service.d/60-initrdd.conf"
 DHCP4 = "[DHCPv4] ClientIdentifier=mac RequestOptions=17"
@@ -291,7 +291,8 @@ class Network(unittest.TestCase):
         self.addCleanup(self.directory.cleanup)
         for name in ("n", "e", "l", "r", "r/sbin"):
             os.mkdir(os.path.join(self.directory.name, name))
-        os.symlink("/bin/true", os.path.join(self.directory.name, HELPER))
+        for name in (HELPER, NFS):
+            os.symlink("/bin/true", os.path.join(self.directory.name, name))
 
     def write(self, name, text):
         path = os.path.join(self.directory.name, name)
@@ -319,6 +320,7 @@ class Network(unittest.TestCase):
                     found[shown] = " ".join(row.strip() for row in stream
                                             if row.strip() and not row.startswith("#"))
         found.pop(HELPER, None)
+        found.pop(NFS, None)
         return found, done.stdout
 
     def check_log(self, told, log):
@@ -450,6 +452,14 @@ class Network(unittest.TestCase):
         found, told = self.run_generator("root=dhcp6")
         self.assertEqual(found, {})
         self.assertIn("root=dhcp6 is not supported", told)
+        # What DHCP names may be a disk.
+        os.unlink(os.path.join(self.directory.name, NFS))
+        self.assertIn("e/sysroot.mount", self.run_generator("root=dhcp")[0])
+        os.unlink(os.path.join(self.directory.name, "e/sysroot.mount"))
+        os.unlink(os.path.join(self.directory.name, "n/initrd-root-fs.target.requires/sysroot.mount"))
+        found, told = self.run_generator("root=nfs:h:/p")
+        self.assertEqual(found, {})
+        self.assertIn("This image has no NFS, which", told)
         os.unlink(os.path.join(self.directory.name, HELPER))
         for line in ("root=nfs:h:/p", "root=dhcp"):
             found, told = self.run_generator(line)

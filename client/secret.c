@@ -2,7 +2,7 @@
 
 /*
  * What programs that may be in an image keep secrets in, by their manuals: crypttab(5),
- * systemd-cryptsetup-generator(8), ssh(1), dropbear(8), wg(8), nm-settings-keyfile(5),
+ * systemd-cryptsetup-generator(8), ssh(1), dropbear(8), tinysshd(8), wg(8), nm-settings-keyfile(5),
  * wpa_supplicant.conf(5), iscsid.conf, krb5.conf(5), systemd.netdev(5). Public halves are no secret.
  */
 
@@ -24,6 +24,7 @@ const char *secret_by_path(const char *path) {
                 { "*/luks*.key", "a key of an encrypted disk" },
                 { "/etc/ssh/ssh_host_*_key", "a key of the SSH server" },
                 { "/etc/dropbear/*_host_key", "a key of the SSH server" },
+                { "/etc/tinyssh/*.sk", "a key of the SSH server" },
                 { "/root/.ssh/id_*", "a key of root's" },
                 { "/etc/wireguard/*", "a key of a tunnel" },
                 { "/etc/systemd/network/*.key", "a key of a tunnel" },

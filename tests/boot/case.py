@@ -11,6 +11,8 @@ STORAGE_MODULES = {"dm", "lvm", "lvm-thin", "lvm-cache", "lvm-raid", "lvm-mirror
                    "lvm-vdo", "crypt", "tpm2", "fido2", "pkcs11", "mdraid", "verity", "integrity",
                    "network", "network-drivers", "nfs", "live", "multipath", "dmraid", "iscsi",
                    "iscsi-host", "nbd"}
+# What a system has for the few images that need more than the base: one tree is enough for them.
+MORE_PACKAGES = ("curl", "dropbear-bin", "isomd5sum", "tinysshd")
 
 
 class Root:

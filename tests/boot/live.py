@@ -5,7 +5,7 @@ import contextlib
 import os
 
 from builder import Image
-from case import PATIENT, ROOTS, Case, Root, generic, shows
+from case import MORE_PACKAGES, PATIENT, ROOTS, Case, Root, generic, shows
 import cache
 import disks
 import medium
@@ -124,7 +124,7 @@ def _fails(name, root, command_line, *expect):
 
 
 # What is there if somebody wants it.
-_MORE = {"settings": ("Modules=livenet",), "packages": ("curl", "isomd5sum")}
+_MORE = {"settings": ("Modules=livenet",), "packages": MORE_PACKAGES}
 _CHANGES_GONE = _COUNTED + " rd.overlay"
 CASES = [
     _other("live-persistent", "live-disk", command_line=_DISK + " " + _KEPT,

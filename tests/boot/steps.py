@@ -7,7 +7,7 @@ import os
 import servers
 import sshkeys
 import storage
-from case import PATIENT, ROOTS, generic, host
+from case import MORE_PACKAGES, PATIENT, ROOTS, generic, host
 from qemu import FAILURES
 
 STEPS = ("cmdline", "pre-udev", "pre-trigger", "initqueue", "pre-mount", "mount", "pre-pivot",
@@ -51,9 +51,17 @@ def _typed_over_ssh(case, work):
         yield network.around()
 
 
-def _ssh_files():
-    return {"etc/initrdd/ssh/authorized_keys": sshkeys.read("user.pub"),
-            "etc/initrdd/ssh/dropbear_host_key": (sshkeys.read("dropbear"), 0o600)}
+def _over_ssh(name, module, server_files):
+    """Nobody types anything at the console."""
+    def files():
+        return {"etc/initrdd/ssh/" + path: (sshkeys.read(key), mode)
+                for path, key, mode in server_files + (("authorized_keys", "user.pub", 0o644),)}
+    return generic(name, "luks", around=_typed_over_ssh, answers=(),
+                   image={"settings": ("Modules=" + module,), "packages": MORE_PACKAGES,
+                          "files": files},
+                   command_line="%s rd.luks.uuid=%s ip=%s:::%s:::off"
+                                % (ROOTS["luks"].command_line, storage.LUKS["luks"], servers.STATIC,
+                                   servers.NETMASK))
 
 
 CASES = [
@@ -90,11 +98,7 @@ CASES = [
          failures=FAILURES + (r"Not all is detached", r"not clean", r"resync of RAID"),
          again=((_SYSTEM.command_line, (r"active with 2 out of 2 mirrors",) + _SYSTEM.expect,
                  _SYSTEM.answers),)),
-    # Nobody types anything at the console.
-    generic("luks-over-ssh", "luks", around=_typed_over_ssh, answers=(),
-            image={"settings": ("Modules=sshd",), "packages": ("dropbear-bin",),
-                   "files": _ssh_files},
-            command_line="%s rd.luks.uuid=%s ip=%s:::%s:::off"
-                         % (ROOTS["luks"].command_line, storage.LUKS["luks"], servers.STATIC,
-                            servers.NETMASK)),
+    _over_ssh("luks-over-ssh", "sshd", (("dropbear_host_key", "dropbear", 0o600),)),
+    _over_ssh("luks-over-tinyssh", "tinyssh", (("tinyssh/.ed25519.sk", "tinyssh.sk", 0o600),
+                                               ("tinyssh/ed25519.pk", "tinyssh.pk", 0o644))),
 ]

@@ -3,7 +3,8 @@
 
 The server is dropbear, whose file of a key is what RFC 8709 calls it on the wire: the type, then the
 private and the public half, as strings with a length of four bytes before them. OpenSSH's file (its
-PROTOCOL.key) has the same 64 bytes, last but for a comment and padding.
+PROTOCOL.key) has the same 64 bytes, last but for a comment and padding. tinysshd has them, and their
+public half, in files of nothing else.
 """
 
 import base64
@@ -22,7 +23,7 @@ def _string(data):
     return struct.pack(">I", len(data)) + data
 
 
-def _dropbear(path):
+def _both_halves(path):
     with open(path, encoding="ascii") as stream:
         lines = stream.read().split("\n")
     data = base64.b64decode("".join(line for line in lines if not line.startswith("-----")))
@@ -30,19 +31,23 @@ def _dropbear(path):
     at = data.rindex(_string(_TYPE)) + len(_string(_TYPE))
     at += 4 + 32
     assert data[at:at + 4] == struct.pack(">I", 64)
-    return _string(_TYPE) + data[at:at + 4 + 64]
+    return data[at + 4:at + 4 + 64]
 
 
 def _make(directory):
     for name in ("host", "user"):
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f",
             os.path.join(directory, name))
-    with open(os.path.join(directory, "dropbear"), "wb") as stream:
-        stream.write(_dropbear(os.path.join(directory, "host")))
+    both = _both_halves(os.path.join(directory, "host"))
+    for name, content in (("dropbear", _string(_TYPE) + _string(both)), ("tinyssh.sk", both),
+                          ("tinyssh.pk", both[32:])):
+        with open(os.path.join(directory, name), "wb") as stream:
+            stream.write(content)
 
 
 def path(name):
-    """Of "user", "user.pub", "host.pub", or "dropbear", which is the host's."""
+    """Of "user", "user.pub", "host.pub", or of what the host has: "dropbear", "tinyssh.sk" and
+    "tinyssh.pk"."""
     return os.path.join(cache.get("ssh-keys", cache.key("@" + os.path.abspath(__file__)), _make),
                         name)
 

@@ -162,11 +162,22 @@ static int wait_for_answers(const Generator *g, const char *root) {
         return r;
 }
 
+/* dracut's words for what nothing here mounts: systemd would wait for a device of that name. */
+static void warn_of_unsupported(const Generator *g) {
+        static const char *const kinds[] = { "cifs:", "virtiofs:" };
+        const char *root = option_get(g, "root");
+
+        for (size_t i = 0; root && i < ELEMENTSOF(kinds); i++)
+                if (startswith(root, kinds[i]))
+                        generator_warn(g, "root=%s... is not supported", kinds[i]);
+}
+
 int generate_device(const Generator *g) {
         _cleanup_free_ char *node = NULL;
         unsigned seconds = 0, delay = 0;
         int r;
 
+        warn_of_unsupported(g);
         r = device_root_node(g, &node);
         if (r >= 0)
                 r = wait_for_answers(g, node);

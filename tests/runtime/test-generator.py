@@ -210,6 +210,8 @@ CASES = [
     ("root=PARTUUID=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartuuid-a", "3s"), ""),
     ("root=PARTLABEL=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartlabel-a", "3s"), ""),
     ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
+    ("root=cifs://u:secret@h/s rd.timeout=3", ALL, "root=cifs:... is not supported"),
+    ("root=virtiofs:tag", ALL, "root=virtiofs:... is not supported"),
     # and from when on
     ("root=UUID=12-34 rd.luks.uuid=5-6", behind(BY_UUID), ""),
     ("root=UUID=12-34 luks.name=5-6=a rd.timeout=9",

@@ -10,8 +10,10 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "fd-util.h"
 #include "generator.h"
 #include "string-util.h"
 
@@ -126,6 +128,78 @@ static int add_line(const Generator *g, const char *word, const char *value, cha
         r = str_printf(&text, "%s %s %s %s", line.target, line.source, line.key,
                        *options ? options : "luks");
         return r < 0 ? r : strv_consume(lines, text);
+}
+
+static int add_source(char ***nodes, const char *spec) {
+        char *node;
+        int r = device_node(spec, &node);
+
+        if (r <= 0)
+                return r;
+        if (!strv_contains(*nodes, node))
+                return strv_consume(nodes, node);
+        free(node);
+        return 0;
+}
+
+static int add_by_uuid(char ***nodes, const char *uuid, size_t n) {
+        const char *prefix = startswith(uuid, "luks-");
+        _cleanup_free_ char *spec = NULL;
+
+        if (prefix) {
+                n -= (size_t) (prefix - uuid);
+                uuid = prefix;
+        }
+        return str_printf(&spec, "UUID=%.*s", (int) n, uuid) < 0 ? -ENOMEM
+                                                                 : add_source(nodes, spec);
+}
+
+/* The devices that a word of the kernel command line is about: systemd's own, and cryptopts=. */
+static int add_word_sources(char ***nodes, const char *word) {
+        const char *rest = startswith(word, "rd.") ?: word, *v;
+        _cleanup_strv_free_ char **options = NULL;
+        int r;
+
+        if ((v = option_value(rest, "luks.uuid")))
+                return add_by_uuid(nodes, v, strlen(v));
+        if ((v = option_value(rest, "luks.name")))
+                return add_by_uuid(nodes, v, strcspn(v, "="));
+        if ((v = option_value(rest, "luks.data")))
+                return (v = strchr(v, '=')) ? add_source(nodes, v + 1) : 0;
+        v = option_value(word, "cryptopts");
+        r = v ? strv_split(&options, v, ",") : 0;
+        STRV_FOREACH(option, options)
+                if (r >= 0 && (v = startswith(*option, "source=")))
+                        r = add_source(nodes, v);
+        return r;
+}
+
+int crypt_find_sources(const Generator *g, char ***ret) {
+        _cleanup_strv_free_ char **nodes = NULL, **lines = NULL;
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        size_t size;
+        int r = 0;
+
+        if (str_printf(&path, "%s/etc/crypttab", g->root) < 0)
+                return -ENOMEM;
+        STRV_FOREACH(word, g->words)
+                if (r >= 0)
+                        r = add_word_sources(&nodes, *word);
+        if (r >= 0 && file_read_at(AT_FDCWD, path, 1024 * 1024, &text, &size) >= 0)
+                r = strv_split(&lines, text, "\n");
+        STRV_FOREACH(line, lines) {
+                _cleanup_strv_free_ char **fields = NULL;
+
+                if (r >= 0)
+                        r = strv_split(&fields, *line, " \t");
+                if (r >= 0 && strv_length(fields) >= 2 && **fields != '#' &&
+                    !strstr(*line, "x-systemd.device-timeout="))
+                        r = add_source(&nodes, fields[1]);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(nodes);
+        return 0;
 }
 
 static int run_generator(const Generator *g, const char *crypttab) {

@@ -8,7 +8,8 @@
  *   rootdelay=SECONDS      at least as long; systemd's own 90 seconds are not shortened
  *
  * systemd waits for devices by units of their names, so the limit is a drop-in of that unit. Where
- * root= names no device (NFS, an automatic root) there is nothing to wait for here.
+ * root= names no device (NFS, an automatic root) there is nothing to wait for here. Encrypted devices are
+ * waited for as long: one that comes too late for systemd-cryptsetup@.service is never opened.
  *
  * Where a passphrase may be asked for, what may lie behind it is only waited for when nobody is asked any
  * more: who looks for the passphrase for longer than 90 seconds has to find the boot where it was. That is the
@@ -109,7 +110,7 @@ int device_root_node(const Generator *g, char **ret) {
         return device_node(startswith(root, "block:") ?: startswith(root, "live:") ?: root, ret);
 }
 
-int device_set_timeout(const Generator *g, const char *node, const char *name, unsigned seconds) {
+static int set_timeout(const Generator *g, const char *node, const char *name, unsigned seconds) {
         _cleanup_free_ char *unit = NULL, *path = NULL, *text = NULL;
 
         unit = unit_escape_path(node);
@@ -119,6 +120,18 @@ int device_set_timeout(const Generator *g, const char *node, const char *name, u
                           : str_printf(&text, "[Unit]\nJobRunningTimeoutSec=%us\n", seconds)) < 0)
                 return -ENOMEM;
         return generator_write(g, g->normal, path, text);
+}
+
+int device_set_timeouts(const Generator *g, const char *root, const char *name, unsigned seconds) {
+        _cleanup_strv_free_ char **sources = NULL;
+        int r = root ? set_timeout(g, root, name, seconds) : 0;
+
+        if (r >= 0)
+                r = crypt_find_sources(g, &sources);
+        STRV_FOREACH(source, sources)
+                if (r >= 0)
+                        r = set_timeout(g, *source, name, seconds);
+        return r;
 }
 
 /* Whether something is to be unlocked: by the image's crypttab, or by the kernel command line. */
@@ -195,5 +208,5 @@ int generate_device(const Generator *g) {
         }
         if (r < 0)
                 return 0;
-        return node ? device_set_timeout(g, node, "60-initrdd.conf", seconds) : 0;
+        return device_set_timeouts(g, node, "60-initrdd.conf", seconds);
 }

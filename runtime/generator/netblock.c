@@ -159,5 +159,5 @@ int generate_netblock(const Generator *g) {
                 return iscsi < 0 ? iscsi : nbd;
         if (!iscsi && !nbd)
                 return 0;
-        return r <= 0 ? r : device_set_timeout(g, node, "50-initrdd-netblock.conf", ROOT_SECONDS);
+        return device_set_timeouts(g, node, "50-initrdd-netblock.conf", ROOT_SECONDS);
 }

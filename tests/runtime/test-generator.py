@@ -50,8 +50,9 @@ def behind(*units):
                         "[Unit]\nAfter=cryptsetup.target remote-cryptsetup.target\n" for unit in units})
 
 
-def timeout(unit, text):
-    return dict(ALL, **{"n/%s.device.d/60-initrdd.conf" % unit: "JobRunningTimeoutSec=%s\n" % text})
+def timeout(unit, text, *more):
+    return dict(ALL, **{"n/%s.device.d/60-initrdd.conf" % u: "JobRunningTimeoutSec=%s\n" % text
+                        for u in (unit,) + more})
 
 
 EARLY = ("cmdline", "pre-udev", "pre-trigger", "initqueue")
@@ -214,8 +215,13 @@ CASES = [
     ("root=virtiofs:tag", ALL, "root=virtiofs:... is not supported"),
     # and from when on
     ("root=UUID=12-34 rd.luks.uuid=5-6", behind(BY_UUID), ""),
+    # What is encrypted is waited for as long as what lies on it.
     ("root=UUID=12-34 luks.name=5-6=a rd.timeout=9",
-     dict(timeout(BY_UUID, "9s"), **behind(BY_UUID)), ""),
+     dict(timeout(BY_UUID, "9s", r"dev-disk-by\x2duuid-5\x2d6"), **behind(BY_UUID)), ""),
+    ("root=/dev/md0 rd.luks.uuid=luks-5-6 rd.luks.data=5-6=LABEL=x rd.luks.key=5-6=/k:UUID=7 rd.timeout=0",
+     dict(timeout("dev-md0", "infinity", r"dev-disk-by\x2duuid-5\x2d6", r"dev-disk-by\x2dlabel-x"),
+          **behind("dev-md0")), ""),
+    ("rd.luks.uuid=5-6 rd.luks.data=5-6 rd.timeout=9", timeout(r"dev-disk-by\x2duuid-5\x2d6", "9s"), ""),
     ("root=/dev/mapper/vg-root rd.luks.options=discard mount.usr=UUID=12-34 resume=/dev/mapper/vg-swap",
      behind(r"dev-mapper-vg\x2droot", r"dev-mapper-vg\x2dswap", BY_UUID), ""),
     ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/mapper/a", behind("dev-mapper-a"), ""),
@@ -629,6 +635,14 @@ class Generator(unittest.TestCase):
         """Who is asked for a passphrase by it is not hurried."""
         self.write("r/etc/crypttab", "c /dev/vdb none luks\n")
         self.check("root=UUID=12-34", dict(behind(BY_UUID), **{"r/etc/crypttab": ""}), "")
+
+    def test_crypttab_timeout(self):
+        """Who says nothing else is waited for as long as the root."""
+        self.write("r/etc/crypttab", "# a /dev/vda\n\na\n#b /dev/vdb none\nc\t/dev/vdc none luks\n"
+                   "d PARTUUID=5 none luks,x-systemd.device-timeout=5\ne PARTLABEL=x none\n")
+        self.check("root=UUID=12-34 rd.timeout=9", {
+            **timeout(BY_UUID, "9s", "dev-vdc", r"dev-disk-by\x2dpartlabel-x"),
+            **behind(BY_UUID), "r/etc/crypttab": ""}, "")
 
     def test_own_rules(self):
         """Rules of the image's own, of the same names, are replaced."""

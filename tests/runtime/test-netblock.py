@@ -321,6 +321,10 @@ class Netblock(unittest.TestCase):
         self.assertFalse(self.has(place + "60-initrdd.conf"))
         self.generate(NAMED + " root=UUID=12-34 rd.timeout=20")
         self.assertIn("JobRunningTimeoutSec=20s\n", self.read(place + "60-initrdd.conf"))
+        # What lies on it, and may be the root's only disk.
+        self.generate(NAMED + " root=/dev/mapper/vg-root rd.luks.uuid=5-6")
+        self.assertIn("=180s\n", self.read(device % r"dev-disk-by\x2duuid-5\x2d6"
+                                           + "50-initrdd-netblock.conf"))
         self.generate("root=nbd:1.2.3.4:x rd.timeout=20")
         self.assertIn("20s\n", self.read(device % "dev-nbd0" + "60-initrdd.conf"))
         self.generate("root=iscsi:1.2.3.4::::%s rd.timeout=20" % IQN)

@@ -9,13 +9,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "fd-util.h"
 #include "image-argument.h"
+#include "image/directory-lock.h"
 #include "image/repack.h"
 #include "path-util.h"
 #include "string-util.h"
@@ -138,6 +138,13 @@ static void show_result(const char *path, uint64_t size, const RepackResult *r) 
                        size_to_text(size, text), r->n_copied, r->n_rewritten, r->n_added);
 }
 
+static int say_unwritable(const char *path, int error) {
+        say("%s: It can't be written: %s", path, strerror(error));
+        return error == EACCES || error == EPERM    ? EXIT_STATUS_NOT_AUTHORISED
+               : error == ENOSPC || error == EDQUOT ? EXIT_STATUS_NO_SPACE
+                                                    : EXIT_STATUS_FAILED;
+}
+
 /* Puts it in its place. */
 static int install(int directory, const char *temporary, const char *name, int fd,
                    const char *path) {
@@ -146,41 +153,23 @@ static int install(int directory, const char *temporary, const char *name, int f
                 (void) fsync(directory);
                 return EXIT_STATUS_DONE;
         }
-        say("%s: It can't be written: %s", path, strerror(errno));
-        return errno == ENOSPC || errno == EDQUOT ? EXIT_STATUS_NO_SPACE : EXIT_STATUS_FAILED;
+        return say_unwritable(path, errno);
 }
 
-static int write_image(const char *source, const char *path, const RepackOptions *o) {
-        _cleanup_free_ char *parent = path_dirname(path), *temporary = NULL;
-        _cleanup_close_ int directory = -EBADF, fd = -EBADF;
+/* The new file, under the name that a build has, so that the next one removes what is left of us. The
+ * lock is held. 0, or an exit status. */
+static int write_temporary(const char *source, const char *path, const RepackOptions *o,
+                           int directory, const char *temporary) {
+        _cleanup_close_ int fd = -EBADF;
         RepackResult result = {};
         struct stat st = {};
         int status;
 
-        if (!parent || str_printf(&temporary, ".%s.initrdd-new", path_basename(path)) < 0) {
-                say("Out of memory");
-                return EXIT_STATUS_FAILED;
-        }
-        directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (directory >= 0 && fstatat(directory, path_basename(path), &st, 0) >= 0 &&
-            !S_ISREG(st.st_mode)) {
-                say("%s: It is no file; name where the image is to be.", path);
-                return EXIT_STATUS_FAILED;
-        }
-        if (directory >= 0) {
-                /* As who builds there does; the name is the same, so that the next build removes what
-                 * is left of us. */
-                while (flock(directory, LOCK_EX) < 0 && errno == EINTR)
-                        ;
-                (void) unlinkat(directory, temporary, 0);
-                fd = openat(directory, temporary,
-                            O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        }
-        if (fd < 0) {
-                say("%s: It can't be written: %s", path, strerror(errno));
-                return errno == EACCES || errno == EPERM ? EXIT_STATUS_NOT_AUTHORISED
-                                                         : EXIT_STATUS_FAILED;
-        }
+        (void) unlinkat(directory, temporary, 0);
+        fd = openat(directory, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+        if (fd < 0)
+                return say_unwritable(path, errno);
         status = pack(source, fd, o, &result);
         if (status == EXIT_STATUS_DONE && fstat(fd, &st) >= 0)
                 status = install(directory, temporary, path_basename(path), fd, path);
@@ -189,6 +178,31 @@ static int write_image(const char *source, const char *path, const RepackOptions
         else
                 (void) unlinkat(directory, temporary, 0);
         free(result.failed_path);
+        return status;
+}
+
+static int write_image(const char *source, const char *path, const RepackOptions *o) {
+        _cleanup_free_ char *parent = path_dirname(path), *temporary = NULL;
+        _cleanup_close_ int directory = -EBADF;
+        struct stat st;
+        int lock, r, status;
+
+        if (!parent || str_printf(&temporary, ".%s.initrdd-new", path_basename(path)) < 0) {
+                say("Out of memory");
+                return EXIT_STATUS_FAILED;
+        }
+        directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (directory < 0)
+                return say_unwritable(path, errno);
+        if (fstatat(directory, path_basename(path), &st, 0) >= 0 && !S_ISREG(st.st_mode)) {
+                say("%s: It is no file; name where the image is to be.", path);
+                return EXIT_STATUS_FAILED;
+        }
+        r = directory_lock(directory, DIRECTORY_LOCK_WAIT, NULL, &lock);
+        if (r < 0)
+                return say_unwritable(path, -r);
+        status = write_temporary(source, path, o, directory, temporary);
+        directory_unlock(directory, lock);
         return status;
 }
 

@@ -67,8 +67,8 @@ typedef struct Watch {
 
 /* Of dpkg, rpm, pacman, vim, and of images that are being written. */
 static const char *const temporary[] = {
-        "*.dpkg-*",  "*;*",        "*.pacnew", "*.pacsave*",
-        "*.pacorig", ".*.sw[a-z]", "4913",     ".*.initrdd-new",
+        "*.dpkg-*",   "*;*",  "*.pacnew",       "*.pacsave*",    "*.pacorig",
+        ".*.sw[a-z]", "4913", ".*.initrdd-new", ".initrdd-lock",
 };
 
 static _Noreturn void fail(const char *what, int error) {

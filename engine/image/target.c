@@ -12,12 +12,12 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "image/directory-lock.h"
 #include "image/target.h"
 #include "open-in-root.h"
 #include "path-util.h"
@@ -27,7 +27,7 @@ struct Target {
         char *path; /* for people */
         char *directory;
         char *name, *new_name, *old_name;
-        int dir_fd, fd;
+        int dir_fd, fd, lock_fd;
         int previous_fd; /* of what NAME.old was, so that its blocks are freed when nobody waits */
         bool begun;
         bool waited; /* somebody else had the lock */
@@ -40,6 +40,7 @@ Target *target_free(Target *t) {
                 (void) unlinkat(t->dir_fd, t->new_name, 0);
         safe_close(t->fd);
         safe_close(t->previous_fd);
+        directory_unlock(t->dir_fd, t->lock_fd);
         safe_close(t->dir_fd);
         free(t->path);
         free(t->directory);
@@ -73,6 +74,10 @@ static int fail_directory(Report *report, const char *directory, int error) {
                 return report_fail(report, FAILURE_READ_ONLY_BOOT, error, directory, 0,
                                    "The directory is on a read-only file system; remount it "
                                    "writable, or name another place with --output");
+        if (error == -ENOSPC || error == -EDQUOT)
+                return report_fail(report, FAILURE_NO_SPACE, error, directory, 0,
+                                   "The file system is full, not even an empty file can be made; "
+                                   "remove kernels that are not used");
         if (error == -ENOENT || error == -ENOTDIR)
                 return report_fail(report, FAILURE_BUILD_FAILED, error, directory, 0,
                                    "There is no such directory for the image; make or mount it, "
@@ -100,7 +105,7 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
         t = malloc(sizeof(Target));
         if (!t)
                 return report_oom(report);
-        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .previous_fd = -EBADF };
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .previous_fd = -EBADF };
         r = target_names(t, path);
         if (r < 0)
                 return report_fail(report, FAILURE_CONFIG_INVALID, r, path, 0,
@@ -113,12 +118,9 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
                 return report_fail(report, FAILURE_BUILD_FAILED, -EISDIR, path, 0,
                                    "There is a directory where the image should go; name another "
                                    "place with --output");
-        if (flock(t->dir_fd, LOCK_EX | LOCK_NB) < 0) {
-                t->waited = true;
-                while (flock(t->dir_fd, LOCK_EX) < 0)
-                        if (errno != EINTR)
-                                return fail_directory(report, t->directory, -errno);
-        }
+        r = directory_lock(t->dir_fd, DIRECTORY_LOCK_WAIT, &t->waited, &t->lock_fd);
+        if (r < 0)
+                return fail_directory(report, t->directory, r);
         if (unlinkat(t->dir_fd, t->new_name, 0) < 0 && errno != ENOENT)
                 return fail_directory(report, t->directory, -errno);
         *ret = TAKE_PTR(t);
@@ -128,16 +130,22 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
 void target_sweep(const char *root, const char *path) {
         _cleanup_(target_freep) Target *t = NULL;
         struct stat st;
+        bool left;
 
         t = malloc(sizeof(Target));
         if (!t)
                 return;
-        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .previous_fd = -EBADF };
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .previous_fd = -EBADF };
         if (target_names(t, path) < 0)
                 return;
         t->dir_fd = open_directory(root, t->directory);
-        if (t->dir_fd >= 0 && fstatat(t->dir_fd, t->new_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 &&
-            flock(t->dir_fd, LOCK_EX | LOCK_NB) >= 0)
+        if (t->dir_fd < 0)
+                return;
+        left = fstatat(t->dir_fd, t->new_name, &st, AT_SYMLINK_NOFOLLOW) >= 0;
+        /* Who was killed has left the file of the lock as well, most likely. */
+        (void) directory_lock(t->dir_fd, left ? DIRECTORY_LOCK_TRY : DIRECTORY_LOCK_LEFT, NULL,
+                              &t->lock_fd);
+        if (t->lock_fd >= 0 && left)
                 (void) unlinkat(t->dir_fd, t->new_name, 0);
 }
 
@@ -205,7 +213,7 @@ int target_remove(Report *report, const char *root, const char *path, char ***re
         t = malloc(sizeof(Target));
         if (!t)
                 return report_oom(report);
-        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .previous_fd = -EBADF };
+        *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .previous_fd = -EBADF };
         r = target_names(t, path);
         if (r == -ENOMEM)
                 return report_oom(report);
@@ -218,9 +226,9 @@ int target_remove(Report *report, const char *root, const char *path, char ***re
         if (t->dir_fd < 0)
                 return fail_removal(report, t->directory, t->dir_fd);
         /* Who builds there has the lock until the image is in its place. */
-        while (flock(t->dir_fd, LOCK_EX) < 0)
-                if (errno != EINTR)
-                        return fail_removal(report, t->directory, -errno);
+        r = directory_lock(t->dir_fd, DIRECTORY_LOCK_WAIT, NULL, &t->lock_fd);
+        if (r < 0)
+                return fail_removal(report, t->directory, r);
         r = remove_names(t, report, root, removed);
         if (strv_length(*removed) > n)
                 (void) fsync(t->dir_fd);

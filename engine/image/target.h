@@ -7,8 +7,8 @@
  *
  * The new image is written beside the old one, as ".NAME.initrdd-new" (hidden, 0600: no boot
  * loader takes it for an image, nobody reads a key in it), synced, and exchanged with the old one,
- * which stays as "NAME.old" where there is room for the next build beside it. Who builds holds a
- * lock on the directory.
+ * which stays as "NAME.old" where there is room for the next build beside it. Who builds holds the
+ * lock of the directory (directory-lock.h).
  */
 
 #include "macro.h"

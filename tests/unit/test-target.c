@@ -315,23 +315,66 @@ static void unlock(int signal) {
         flock(lock_fd, LOCK_UN);
 }
 
+#define LOCK "boot/.initrdd-lock"
+
 /* One builds there at a time; the other waits, also across a signal. */
 static void test_lock(void **state) {
         struct sigaction action = { .sa_handler = unlock }, before;
         struct itimerval timer = { .it_value.tv_usec = 50 * 1000 };
+        _cleanup_free_ char *path = NULL;
         ConfTree *t = *state;
         Target *target;
 
+        path = path_join(t->path, "boot/image");
         conf_tree_put(t, "boot/x", "");
         target = open_target(t);
-        lock_fd = openat(t->fd, "boot", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        lock_fd = openat(t->fd, LOCK, O_RDWR | O_CLOEXEC);
         assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), -1);
+        conf_tree_put(t, NEW, "of a build that is at work");
+        target_sweep("/", path);
+        assert_true(is_there(t, NEW));
         target_free(target);
+        assert_false(is_there(t, LOCK));
+        close(lock_fd);
+
+        /* What a crash has left is taken, and goes. */
+        conf_tree_put(t, LOCK, "");
+        lock_fd = openat(t->fd, LOCK, O_RDWR | O_CLOEXEC);
         assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
         assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
         assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
         target = open_target(t);
+        assert_true(target_waited(target));
         assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+        target_free(target);
+        assert_false(is_there(t, LOCK));
+        close(lock_fd);
+        conf_tree_put(t, LOCK, "");
+        conf_tree_put(t, NEW, "x");
+        target_sweep("/", path);
+        assert_false(is_there(t, LOCK));
+        assert_false(is_there(t, NEW));
+        conf_tree_put(t, LOCK, "");
+        target_sweep("/", path);
+        assert_false(is_there(t, LOCK));
+}
+
+/* Who may only read the directory can't make others wait. */
+static void test_lock_of_readers(void **state) {
+        ConfTree *t = *state;
+        Target *target;
+
+        conf_tree_put(t, "boot/x", "");
+        lock_fd = openat(t->fd, "boot", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
+        target = open_target(t);
+        assert_false(target_waited(target));
+        {
+                struct stat st;
+
+                assert_int_equal(fstatat(t->fd, LOCK, &st, AT_SYMLINK_NOFOLLOW), 0);
+                assert_int_equal(st.st_mode & 07777, 0600);
+        }
         target_free(target);
         close(lock_fd);
 }
@@ -502,7 +545,7 @@ int main(void) {
                 WITH_BOOT(test_link),       WITH_BOOT(test_give_up),
                 WITH_BOOT(test_stale),      WITH_BOOT(test_read_back),
                 IN_TREE(test_errors),       WITH_BOOT(test_not_writable),
-                IN_TREE(test_root),         WITH_BOOT(test_lock), IN_TREE(test_not_ours),
+                IN_TREE(test_root),         WITH_BOOT(test_lock), WITH_BOOT(test_lock_of_readers), IN_TREE(test_not_ours),
                 cmocka_unit_test(test_no_space), IN_TREE(test_read_only),
                 WITH_BOOT(test_write_failed),
         };

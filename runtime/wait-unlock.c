@@ -36,6 +36,8 @@
 
 #define USEC_PER_SEC (1000 * 1000ULL)
 #define AGAIN_USEC (1 * USEC_PER_SEC)
+/* PID 1 may be reading its units anew, and not answer; but no array stays away for that. */
+#define TRIES 3
 #define UNITS "systemd-cryptsetup@*.service"
 
 typedef struct Unit {
@@ -172,7 +174,7 @@ static void on_sigterm(int signo) {
 int main(int argc, char *argv[]) {
         struct sigaction action = { .sa_handler = on_sigterm };
         _cleanup_free_ char *told = NULL;
-        unsigned seconds;
+        unsigned seconds, failed = 0;
 
         if (argc != 2 || parse_unsigned(argv[1], &seconds) < 0) {
                 fprintf(stderr, "initrdd-wait-unlock SECONDS\n");
@@ -185,15 +187,18 @@ int main(int argc, char *argv[]) {
                 int r;
 
                 r = look(seconds * USEC_PER_SEC, &name);
-                if (r < 0)
+                failed = r < 0 ? failed + 1 : 0;
+                if (failed == TRIES)
                         fprintf(stderr, "Nobody can say what is still to be opened: %s\n",
                                 strerror(-r));
-                if (r <= 0)
+                if (r == 0 || failed == TRIES)
                         return EXIT_SUCCESS;
-                if (!told || !streq(told, name))
-                        printf("Waiting for what %s opens\n", name);
-                free(told);
-                told = name;
+                if (r > 0) {
+                        if (!told || !streq(told, name))
+                                printf("Waiting for what %s opens\n", name);
+                        free(told);
+                        told = name;
+                }
                 usleep(AGAIN_USEC);
         }
 }

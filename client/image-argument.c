@@ -48,7 +48,7 @@ int image_from_argument(const char *argument, Image **ret, char **ret_path) {
         int r;
 
         if (service_is_remote())
-                return image_over_bus(argument, ret, ret_path);
+                return image_over_bus(argument, false, ret, ret_path);
         if (access(argument, F_OK) < 0 && path_of_kernel(argument, &path) < 0)
                 return EXIT_STATUS_FAILED;
         if (!path) {
@@ -64,7 +64,7 @@ int image_from_argument(const char *argument, Image **ret, char **ret_path) {
                 return 0;
         }
         if (is_for_service(argument, r)) {
-                int status = image_over_bus(argument, ret, ret_path);
+                int status = image_over_bus(argument, r == -ENOENT, ret, ret_path);
 
                 if (status != STATUS_OFFLINE)
                         return status;

@@ -175,7 +175,7 @@ static int name_image(sd_bus *bus, const char *object, sd_bus_error *error, char
         return r < 0 ? r : 0;
 }
 
-int image_over_bus(const char *argument, Image **ret, char **ret_path) {
+int image_over_bus(const char *argument, bool perhaps, Image **ret, char **ret_path) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_free_ char *object = NULL, *path = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -186,6 +186,8 @@ int image_over_bus(const char *argument, Image **ret, char **ret_path) {
         if (r != EXIT_STATUS_DONE)
                 return r;
         r = find(bus, argument, &error, &object);
+        if (perhaps && r <= 0)
+                return STATUS_OFFLINE;
         if (r == 0) {
                 say("%s: The service has no image there; `initrdctl list` shows those that it "
                     "has.",

@@ -192,6 +192,23 @@ static int try_once(const Source *s, char **ret_reason) {
         return r;
 }
 
+/* Whether it is the same reason. "after 13 ms" is in many of them. */
+static bool is_same(const char *a, const char *b) {
+        static const char after[] = "after ", digits[] = "0123456789";
+
+        for (; *a == *b; a++, b++) {
+                if (*a == '\0')
+                        return true;
+                if (!startswith(a, after) || !startswith(b, after))
+                        continue;
+                a += strlen(after) - 1;
+                b += strlen(after) - 1;
+                a += strspn(a + 1, digits);
+                b += strspn(b + 1, digits);
+        }
+        return false;
+}
+
 static int fetch(const Source *s) {
         _cleanup_free_ char *told = NULL;
 
@@ -205,7 +222,7 @@ static int fetch(const Source *s) {
                 if (r <= 0)
                         return r;
                 shown = startswith(reason, "curl: ") ?: reason;
-                if (!told || !streq(told, reason))
+                if (!told || !is_same(told, reason))
                         tell_warning("%s can't be had yet: %s", s->shown, shown);
                 if (attempt_now() + PAUSE_SECONDS > s->until) {
                         tell_error("%s can't be had, that was the last try: %s", s->shown, shown);

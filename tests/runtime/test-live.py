@@ -350,6 +350,19 @@ class Programs(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("last try: (7) Failed to connect to 127.0.0.1 port %d" % port, done.stdout)
 
+    def test_same_reason(self):
+        """How long it took to find out makes it no other one; what was found does."""
+        curl = "echo x >>/run/tries; n=$(wc -l </run/tries); [ $n -lt 3 ] || exit 0\n" \
+            "echo \"curl: (7) No host after ${n}000 ms: %s\" >&2; exit 7"
+        for why, count in (("none", 1), ("none $n", 2)):
+            script = "cat >/run/curl <<'END'\n#!/bin/sh\n%s\nEND\nchmod +x /run/curl\n" % (curl % why)
+            script += "mount --bind /run/curl /usr/bin/curl\n"
+            done = self.shell(PREPARE + script + '"$fetch"',
+                              SYSTEMD_PROC_CMDLINE="rd.timeout=0 root=http://a/b")
+            self.assertEqual(done.returncode, 0, done.stdout)
+            self.assertIn("http://a/b can't be had yet: (7) No host after 1000 ms: none", done.stdout)
+            self.assertEqual(done.stdout.count("can't be had yet"), count, done.stdout)
+
     def test_no_url(self):
         for line in ("", "root=LABEL=a", "root=live:nfs://x/y", "root=live:http://x"):
             done = self.shell(PREPARE + '"$fetch"', SYSTEMD_PROC_CMDLINE=line)

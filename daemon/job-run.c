@@ -220,8 +220,10 @@ static void handle_digest(Job *job, json_t *report) {
         Image *image = job_image(job);
         char *copy;
 
-        /* Not if the image was replaced meanwhile, or is about to be. */
-        if (!digest || !image || image->last_job != job->id || (image->job && image->job != job))
+        /* Not if the image was replaced meanwhile, by this very job, too, or is about to be. */
+        if (!digest || !image || image->last_job != job->id || (image->job && image->job != job) ||
+            json_integer_value(json_object_get(report, "mtime")) != image->mtime ||
+            (uint64_t) json_integer_value(json_object_get(report, "size")) != image->size)
                 return;
         copy = strdup(digest);
         if (!copy)

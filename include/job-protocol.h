@@ -52,8 +52,8 @@
  * Reports:
  *   {"type": "progress", "stage": "pack", "percent": 42, "what": "systemd"}
  *   {"type": "warning", "path": …, "line": …, "message": …}        path and line may be absent
- *   {"type": "digest", "digest": HEX}     SHA-256 of the very file that the result tells of; absent
- *               if that is gone already. Behind the result, which need not wait for it
+ *   {"type": "digest", "digest": HEX, "size", "mtime" (ns)}        SHA-256 of the very file that the
+ *               result tells of; absent if that is gone already. Behind the result, which need not wait for it
  *   {"type": "result", "result": "done", …}                        the last one but "digest"
  * of "examine":
  *   {"type": "kernel", "kernel": VERSION, "state": "ready", "reason": SENTENCE, "image": PATH}

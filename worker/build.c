@@ -96,7 +96,9 @@ static void send_digest(const ImageRecord *record, int fd) {
                 return;
         for (size_t i = 0; i < DIGEST_SIZE; i++)
                 snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-        send_report(json_pack("{s:s, s:s}", "type", JOB_REPORT_DIGEST, "digest", hex));
+        send_report(json_pack("{s:s, s:s, s:I, s:I}", "type", JOB_REPORT_DIGEST, "digest", hex,
+                              "size", (json_int_t) record->size, "mtime",
+                              (json_int_t) record->mtime));
 }
 
 static int read_options(const json_t *request, Report *report, char ***settings,

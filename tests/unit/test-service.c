@@ -22,6 +22,7 @@
 #include "queue.h"
 #include "string-util.h"
 #include "time-util.h"
+#include "worker-process.h"
 
 #define K "6.1.0-1-amd64"
 #define K2 "6.1.0-2-amd64"
@@ -355,6 +356,25 @@ static void test_safety(void **state) {
         }
 }
 
+/* A digest comes late, and may be of an image that has been replaced since, by the same job even. */
+static void test_digest(void **state) {
+        Service *s = service_new(KERNEL(K, "ready") IMAGE(K, "current", ""));
+        const Image *image;
+
+        run_until(s, s->manager->examined);
+        image = manager_find_image(s->manager, K, "default");
+        write_to(s, "result.build",
+                 BUILT "{\"type\":\"digest\",\"digest\":\"aa\",\"size\":2000,\"mtime\":5}\n"
+                       "{\"type\":\"digest\",\"digest\":\"bb\",\"size\":2000,\"mtime\":6}\n"
+                       "{\"type\":\"digest\",\"digest\":\"cc\",\"size\":2001,\"mtime\":6}\n"
+                       "{\"type\":\"digest\",\"digest\":\"dd\"}\n");
+        (void) request_build(s, K, false);
+        run_until(s, *image->digest);
+        run_until(s, !worker_is_running(s->manager->jobs[0]->worker));
+        assert_string_equal(image->digest, "bb");
+        service_free(s);
+}
+
 /* A worker that says nothing, one that crashes, and one that is asked to end. */
 static void test_bad_worker(void **state) {
         Service *s = service_new(KERNEL(K, "ready") IMAGE(K, "current", ""));
@@ -611,7 +631,8 @@ int main(void) {
                 cmocka_unit_test(test_bad_worker),  cmocka_unit_test(test_install),
                 cmocka_unit_test(test_hold),        cmocka_unit_test(test_pack_ahead),
                 cmocka_unit_test(test_limit),       cmocka_unit_test(test_damaged_state),
-                cmocka_unit_test(test_no_look),     cmocka_unit_test(test_remove),      cmocka_unit_test(test_idle),
+                cmocka_unit_test(test_no_look),     cmocka_unit_test(test_remove),
+                cmocka_unit_test(test_digest),      cmocka_unit_test(test_idle),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,11 +172,13 @@ static int directory_watch(Watch *w, Directory *d) {
         int wd, r;
 
         if (!d->known) {
-                if (!inotifytools_watch_file(d->path, EVENTS))
+                if (!inotifytools_watch_file(d->path, EVENTS | IN_MASK_ADD))
                         return -(inotifytools_error() ?: EIO);
                 d->known = true;
         }
-        wd = inotify_add_watch(w->fd, d->path, EVENTS);
+        /* Added to what it is watched for, which is the same: while the kernel replaces that, there is
+         * a moment without any, and what happens in it is lost. */
+        wd = inotify_add_watch(w->fd, d->path, EVENTS | IN_MASK_ADD);
         if (wd < 0) {
                 r = -errno;
                 if (d->wanted && d->wd >= 0)

@@ -57,6 +57,10 @@ int collect_parents(Collector *c, Collection *out, const char *canonical);
 /* Where `path` lies in the image: what exists of it in the root is resolved. The caller frees. */
 int collect_image_path(Collector *c, Collection *out, const char *path, char **ret);
 
+/* A file of these lines that only root may read; none of no lines. */
+int collect_lines(Collector *c, Collection *out, const char *path, char *const *lines,
+                  const char *why);
+
 /* A library that only ld.so.cache would find gets a link where the loader looks by itself. */
 int collect_builtin_link(Collector *c, Collection *out, const char *library, const char *directory,
                          const char *why);

@@ -160,6 +160,27 @@ int collect_image_path(Collector *c, Collection *out, const char *path, char **r
         return *ret ? 0 : -ENOMEM;
 }
 
+int collect_lines(Collector *c, Collection *out, const char *path, char *const *lines,
+                  const char *why) {
+        _cleanup_free_ char *joined = NULL, *place = NULL;
+        char *text;
+        int r;
+
+        if (!lines)
+                return 0;
+        joined = strv_join(lines, "\n");
+        if (!joined)
+                return -ENOMEM;
+        r = collect_image_path(c, out, path, &place);
+        if (r >= 0)
+                r = collect_parents(c, out, place);
+        if (r >= 0)
+                r = str_printf(&text, "%s\n", joined);
+        if (r >= 0)
+                r = manifest_add_data(out->manifest, place, 0600, text, strlen(text), why, NULL);
+        return r < 0 ? r : 0;
+}
+
 int collect_builtin_link(Collector *c, Collection *out, const char *library, const char *directory,
                          const char *why) {
         _cleanup_free_ char *link = NULL, *path = NULL;

@@ -217,27 +217,6 @@ static int add_all(Crypttab *t) {
         return 0;
 }
 
-static int write_table(Crypttab *t) {
-        _cleanup_free_ char *joined = NULL, *place = NULL;
-        char *text;
-        int r;
-
-        if (!t->lines)
-                return 0;
-        joined = strv_join(t->lines, "\n");
-        if (!joined)
-                return -ENOMEM;
-        r = collect_image_path(t->collector, t->out, CRYPTTAB, &place);
-        if (r >= 0)
-                r = collect_parents(t->collector, t->out, place);
-        if (r >= 0)
-                r = str_printf(&text, "%s\n", joined);
-        if (r >= 0)
-                r = manifest_add_data(t->out->manifest, place, 0600, text, strlen(text), WHY,
-                                      NULL);
-        return r < 0 ? r : 0;
-}
-
 int collect_crypttab(Collector *collector, const Profile *profile, Collection **ret) {
         _cleanup_(collection_freep) Collection *out = NULL;
         Crypttab t = { .collector = collector, .profile = profile };
@@ -249,7 +228,7 @@ int collect_crypttab(Collector *collector, const Profile *profile, Collection **
         t.out = out;
         r = add_all(&t);
         if (r >= 0)
-                r = write_table(&t);
+                r = collect_lines(t.collector, t.out, CRYPTTAB, t.lines, WHY);
         strv_free(t.lines);
         if (r == -ENOMEM)
                 return report_oom(collector->report);

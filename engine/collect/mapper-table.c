@@ -74,27 +74,6 @@ static int add_line(Table *t, const char *line) {
         return strv_extend(&t->lines, line);
 }
 
-static int write_table(Table *t) {
-        _cleanup_free_ char *joined = NULL, *place = NULL;
-        char *text;
-        int r;
-
-        if (!t->lines)
-                return 0;
-        joined = strv_join(t->lines, "\n");
-        if (!joined)
-                return -ENOMEM;
-        r = collect_image_path(t->collector, t->out, t->path, &place);
-        if (r >= 0)
-                r = collect_parents(t->collector, t->out, place);
-        if (r >= 0)
-                r = str_printf(&text, "%s\n", joined);
-        if (r >= 0)
-                r = manifest_add_data(t->out->manifest, place, 0600, text, strlen(text), WHY,
-                                      NULL);
-        return r < 0 ? r : 0;
-}
-
 static int add_table(Table *t) {
         _cleanup_free_ char *text = NULL;
         const char *p, *start;
@@ -112,7 +91,7 @@ static int add_table(Table *t) {
                 if (r < 0)
                         return r;
         }
-        return write_table(t);
+        return collect_lines(t->collector, t->out, t->path, t->lines, WHY);
 }
 
 int collect_mapper_tables(Collector *collector, const Profile *profile, Collection **ret) {

@@ -24,7 +24,7 @@
 #include "nbd.h"
 #include "string-util.h"
 
-/* Later than LIMIT_SECONDS of attach.c. */
+/* Later than ATTEMPT_LIMIT_SECONDS. */
 #define ROOT_SECONDS 180
 
 static int add_unit(const Generator *g, const char *kind, const char *description,

@@ -10,7 +10,7 @@
  * machine has no memory left: --left=MIB must remain. A server that doesn't say may send as much as there
  * is room for.
  *
- * A server may start later than its clients, so it is asked again until the time is up: LIMIT_SECONDS
+ * A server may start later than its clients, so it is asked again until the time is up: ATTEMPT_LIMIT_SECONDS
  * after the kernel has started, or what rd.timeout= or rd.retry= say. What is on its way then is taken
  * as long as something comes.
  *
@@ -36,7 +36,6 @@
 #define PLACE "/run/initramfs/fetched"
 #define IMAGE PLACE "/image"
 #define HEADERS "/run/initramfs/fetched.headers"
-#define LIMIT_SECONDS 150
 #define PAUSE_SECONDS 2
 /* How long a server may take to say how large the file is. */
 #define ASK_SECONDS 60
@@ -235,16 +234,6 @@ static int fetch(const Source *s) {
         }
 }
 
-static unsigned long long limit(const Generator *g) {
-        unsigned seconds = 0;
-
-        if (option_seconds(g, "rd.timeout", &seconds) >= 0)
-                return seconds == 0 ? (unsigned long long) -1 : seconds;
-        if (option_seconds(g, "rd.retry", &seconds) >= 0 && seconds > 0)
-                return seconds;
-        return LIMIT_SECONDS;
-}
-
 static int run(void) {
         _cleanup_strv_free_ char **words = NULL;
         Generator g = { .root = "" };
@@ -263,7 +252,7 @@ static int run(void) {
         }
         s.insecure = option_bool(&g, "rd.noverifyssl", false);
         s.proxy = option_get(&g, "proxy");
-        s.until = limit(&g);
+        s.until = attempt_limit(&g);
         r = mkdir_parents("/run/initramfs", 0755);
         if (r >= 0)
                 r = fetch(&s);

@@ -8,7 +8,7 @@
  *   initrdd-attach root PATH DIRECTORY    the one or the other, as DHCP says, and mounts it there
  *
  * A server may start later than its clients, so each is asked again until it answers or the time is
- * up: LIMIT_SECONDS after the kernel has started, or what rd.timeout= or rd.retry= say. They are asked
+ * up: ATTEMPT_LIMIT_SECONDS after the kernel has started, or what rd.timeout= or rd.retry= say. They are asked
  * in turn, so that one that is gone doesn't keep the others away. What went wrong stands on the console
  * when it is new, and at the end; everything else that the programs say is in the journal.
  *
@@ -37,7 +37,6 @@
 #include "string-util.h"
 
 /* Shorter than ROOT_SECONDS of netblock.c. */
-#define LIMIT_SECONDS 150
 #define PAUSE_SECONDS 1
 #define INITIATOR_MADE "/run/initrdd/initiatorname.iscsi"
 
@@ -416,16 +415,6 @@ static int try_all(Tasks *tasks, unsigned long long until, bool again) {
         }
 }
 
-static unsigned long long limit(const Generator *g) {
-        unsigned seconds = 0;
-
-        if (option_seconds(g, "rd.timeout", &seconds) >= 0)
-                return seconds == 0 ? (unsigned long long) -1 : seconds;
-        if (option_seconds(g, "rd.retry", &seconds) >= 0 && seconds > 0)
-                return seconds;
-        return LIMIT_SECONDS;
-}
-
 /* Puts what DHCP names as the root's path (option 17) where the command line says so. */
 static int resolve_dhcp(const Generator *g, char **words, bool iscsi) {
         _cleanup_free_ char *interface = lease_interface(option_bootdev(g));
@@ -463,7 +452,7 @@ static int attach(const Generator *g, Tasks *tasks) {
         bool again = !option_get(g, "rd.iscsi.login_retry_max");
         int r;
 
-        r = try_all(tasks, limit(g), again);
+        r = try_all(tasks, attempt_limit(g), again);
         for (size_t i = 0; r == 1 && i < tasks->n; i++) {
                 const Task *t = &tasks->tasks[i];
 

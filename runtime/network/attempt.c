@@ -22,6 +22,7 @@
 
 #include "attempt.h"
 #include "fd-util.h"
+#include "generator/generator.h"
 #include "string-util.h"
 
 #define TICK_MSEC 50
@@ -40,6 +41,16 @@ unsigned long long attempt_now(void) {
 
         clock_gettime(CLOCK_MONOTONIC, &ts);
         return (unsigned long long) ts.tv_sec;
+}
+
+unsigned long long attempt_limit(const Generator *g) {
+        unsigned seconds = 0;
+
+        if (option_seconds(g, "rd.timeout", &seconds) >= 0)
+                return seconds == 0 ? (unsigned long long) -1 : seconds;
+        if (option_seconds(g, "rd.retry", &seconds) >= 0 && seconds > 0)
+                return seconds;
+        return ATTEMPT_LIMIT_SECONDS;
 }
 
 static void end_line(Output *o) {

@@ -5,8 +5,15 @@
 
 #include <stdbool.h>
 
+typedef struct Generator Generator;
+
+/* How long a server is asked again where the command line says nothing. */
+#define ATTEMPT_LIMIT_SECONDS 150
+
 /* Seconds since the kernel started. */
 unsigned long long attempt_now(void);
+/* When the time is up, by the same clock: rd.timeout= (0: never), else rd.retry=. */
+unsigned long long attempt_limit(const Generator *g);
 
 /*
  * Runs argv[0], found at the path `program`, and waits for its end; what it leaves running is left

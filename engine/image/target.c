@@ -24,8 +24,8 @@
 #include "string-util.h"
 
 struct Target {
-        char *path; /* for people */
-        char *directory;
+        char *path, *shown; /* of the image and its directory on the running system, for people */
+        char *directory; /* in the root */
         char *name, *new_name, *old_name;
         int dir_fd, fd, lock_fd;
         int previous_fd; /* of what NAME.old was, so that its blocks are freed when nobody waits */
@@ -43,6 +43,7 @@ Target *target_free(Target *t) {
         directory_unlock(t->dir_fd, t->lock_fd);
         safe_close(t->dir_fd);
         free(t->path);
+        free(t->shown);
         free(t->directory);
         free(t->name);
         free(t->new_name);
@@ -86,11 +87,12 @@ static int fail_directory(Report *report, const char *directory, int error) {
                            "The directory for the image can't be used: %s", strerror(-error));
 }
 
-static int target_names(Target *t, const char *path) {
-        t->path = strdup(path);
+static int target_names(Target *t, const char *root, const char *path) {
+        t->path = path_join(root, path);
+        t->shown = t->path ? path_dirname(t->path) : NULL;
         t->directory = path_dirname(path);
         t->name = strdup(path_basename(path));
-        if (!t->path || !t->directory || !t->name ||
+        if (!t->path || !t->shown || !t->directory || !t->name ||
             str_printf(&t->new_name, ".%s.initrdd-new", t->name) < 0 ||
             str_printf(&t->old_name, "%s.old", t->name) < 0)
                 return -ENOMEM;
@@ -106,23 +108,23 @@ int target_open(Target **ret, Report *report, const char *root, const char *path
         if (!t)
                 return report_oom(report);
         *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .previous_fd = -EBADF };
-        r = target_names(t, path);
+        r = target_names(t, root, path);
         if (r < 0)
                 return report_fail(report, FAILURE_CONFIG_INVALID, r, path, 0,
                                    "This can't be the name of an image");
 
         t->dir_fd = open_directory(root, t->directory);
         if (t->dir_fd < 0)
-                return fail_directory(report, t->directory, t->dir_fd);
+                return fail_directory(report, t->shown, t->dir_fd);
         if (fstatat(t->dir_fd, t->name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISDIR(st.st_mode))
-                return report_fail(report, FAILURE_BUILD_FAILED, -EISDIR, path, 0,
+                return report_fail(report, FAILURE_BUILD_FAILED, -EISDIR, t->path, 0,
                                    "There is a directory where the image should go; name another "
                                    "place with --output");
         r = directory_lock(t->dir_fd, DIRECTORY_LOCK_WAIT, &t->waited, &t->lock_fd);
         if (r < 0)
-                return fail_directory(report, t->directory, r);
+                return fail_directory(report, t->shown, r);
         if (unlinkat(t->dir_fd, t->new_name, 0) < 0 && errno != ENOENT)
-                return fail_directory(report, t->directory, -errno);
+                return fail_directory(report, t->shown, -errno);
         *ret = TAKE_PTR(t);
         return 0;
 }
@@ -136,7 +138,7 @@ void target_sweep(const char *root, const char *path) {
         if (!t)
                 return;
         *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .previous_fd = -EBADF };
-        if (target_names(t, path) < 0)
+        if (target_names(t, root, path) < 0)
                 return;
         t->dir_fd = open_directory(root, t->directory);
         if (t->dir_fd < 0)
@@ -214,7 +216,7 @@ int target_remove(Report *report, const char *root, const char *path, char ***re
         if (!t)
                 return report_oom(report);
         *t = (Target) { .dir_fd = -EBADF, .fd = -EBADF, .lock_fd = -EBADF, .previous_fd = -EBADF };
-        r = target_names(t, path);
+        r = target_names(t, root, path);
         if (r == -ENOMEM)
                 return report_oom(report);
         if (r < 0)
@@ -224,11 +226,11 @@ int target_remove(Report *report, const char *root, const char *path, char ***re
         if (t->dir_fd == -ENOENT || t->dir_fd == -ENOTDIR)
                 return 0;
         if (t->dir_fd < 0)
-                return fail_removal(report, t->directory, t->dir_fd);
+                return fail_removal(report, t->shown, t->dir_fd);
         /* Who builds there has the lock until the image is in its place. */
         r = directory_lock(t->dir_fd, DIRECTORY_LOCK_WAIT, NULL, &t->lock_fd);
         if (r < 0)
-                return fail_removal(report, t->directory, r);
+                return fail_removal(report, t->shown, r);
         r = remove_names(t, report, root, removed);
         if (strv_length(*removed) > n)
                 (void) fsync(t->dir_fd);
@@ -276,12 +278,12 @@ int target_begin(Target *t, Report *report, uint64_t size) {
                                 report, FAILURE_NO_SPACE, -ENOSPC, t->path, 0,
                                 "The image needs %.1f MB and %s has %.1f MB free; remove kernels "
                                 "that are not used, or make the image smaller with Mode=host",
-                                (double) needed / 1e6, t->directory, (double) available / 1e6);
+                                (double) needed / 1e6, t->shown, (double) available / 1e6);
 
         t->fd = openat(t->dir_fd, t->new_name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                        0600);
         if (t->fd < 0)
-                return fail_directory(report, t->directory, -errno);
+                return fail_directory(report, t->shown, -errno);
         t->begun = true;
         return 0;
 }

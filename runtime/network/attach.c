@@ -8,9 +8,9 @@
  *   initrdd-attach root PATH DIRECTORY    the one or the other, as DHCP says, and mounts it there
  *
  * A server may start later than its clients, so each is asked again until it answers or the time is
- * up: ATTEMPT_LIMIT_SECONDS after the kernel has started, or what rd.timeout= or rd.retry= say. They are asked
- * in turn, so that one that is gone doesn't keep the others away. What went wrong stands on the console
- * when it is new, and at the end; everything else that the programs say is in the journal.
+ * up: ATTEMPT_LIMIT_SECONDS after the kernel has started, or what rd.timeout= or rd.retry= say. They
+ * are asked in turn, so that one that is gone doesn't keep the others away. What went wrong stands on
+ * the console when it is new, and at the end; all else that the programs say is in the journal.
  *
  * iscsistart instead of iscsid and iscsiadm: it needs no database, and leaves no process. The session is
  * the kernel's, until an iscsid of the real root takes it over.

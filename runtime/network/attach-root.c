@@ -41,15 +41,27 @@ int attach_root_set(char ***words, const char *path) {
         return 0;
 }
 
+/* What mounts a root is called without a PATH. */
+static void execute(const Generator *g, char *const argv[]) {
+        static const char *const places[] = { "/usr/sbin", "/sbin", "/usr/bin", "/bin" };
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (str_printf(&path, "%s%s/%s", g->root, places[i], argv[0]) >= 0)
+                        execv(path, argv);
+        }
+}
+
 /* -EIO: it failed, and has said why. */
-static int run(char *const argv[]) {
+static int run(const Generator *g, char *const argv[]) {
         int status;
         pid_t pid = fork();
 
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                execvp(argv[0], argv);
+                execute(g, argv);
                 fprintf(stderr, "%s can't be started: %s\n", argv[0], strerror(errno));
                 _exit(127);
         }
@@ -59,11 +71,11 @@ static int run(char *const argv[]) {
         return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-void attach_root_load(const char *path) {
+void attach_root_load(const Generator *g, const char *path) {
         const char *driver = startswith(path, "nbd:") ? "nbd" : "iscsi_tcp";
 
         /* What is built in needs no loading, and what is missing is told by who needs it. */
-        (void) run((char *[]) { (char *) "modprobe", (char *) "-q", (char *) driver, NULL });
+        (void) run(g, (char *[]) { (char *) "modprobe", (char *) "-q", (char *) driver, NULL });
 }
 
 /* The first path that the pattern matches. -ENODEV: there was none in time. */
@@ -93,7 +105,8 @@ static int mount_device(const Generator *g, const char *device, const char *type
                        given && *given ? "," : "", given ?: "") < 0)
                 return -ENOMEM;
         type = type ?: option_get(g, "rootfstype");
-        return run((char *[]) { (char *) "mount", (char *) "-t",
+        return run(g,
+                   (char *[]) { (char *) "mount", (char *) "-t",
                                 (char *) (type && *type ? type : "auto"), (char *) "-o", options,
                                 (char *) "--", (char *) device, (char *) directory, NULL });
 }

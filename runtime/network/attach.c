@@ -482,7 +482,7 @@ static int attach_root(Generator *g, char ***words, const char *path, const char
         if (r < 0)
                 return r;
         g->words = *words;
-        attach_root_load(path);
+        attach_root_load(g, path);
         r = attach_kind(g, startswith(path, "nbd:") ? "nbd" : "iscsi");
         return r == 0 ? attach_root_mount(g, directory) : r;
 }

@@ -55,8 +55,10 @@ unsigned long long attempt_limit(const Generator *g) {
 
 static void end_line(Output *o) {
         o->line[o->n] = '\0';
-        /* What iscsistart does comes behind what went wrong: it goes through a buffer. */
-        if (*str_strip(o->line) && !strstr(o->line, ": Logging into "))
+        /* What iscsistart does comes behind what went wrong: it goes through a buffer. nbd-client says
+         * good-bye. */
+        if (*str_strip(o->line) && !strstr(o->line, ": Logging into ") &&
+            !streq(str_strip(o->line), "Exiting."))
                 strcpy(o->last, str_strip(o->line));
         o->n = 0;
 }

@@ -26,6 +26,7 @@ PROGRAM = """#!/bin/sh
 echo "${0##*/} $*" >>"$INITRDD_GENERATOR_ROOT/calls"
 [ ! -e "$INITRDD_GENERATOR_ROOT/fails" ] || {
         echo "${0##*/}: nobody there" >&2
+        echo "Exiting." >&2
         exit 1
 }
 """
@@ -208,8 +209,7 @@ class Netblock(unittest.TestCase):
     def call(self, line, *command):
         done = subprocess.run(command, cwd=self.top, text=True, check=False,
                               env={"SYSTEMD_IN_INITRD": "1", "SYSTEMD_PROC_CMDLINE": line,
-                                   "INITRDD_GENERATOR_ROOT": self.root, "PATH": "%s/usr/sbin:%s"
-                                   % (self.root, os.environ["PATH"])},
+                                   "INITRDD_GENERATOR_ROOT": self.root, "PATH": os.environ["PATH"]},
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.returncode, done.stdout
 

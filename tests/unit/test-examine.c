@@ -154,7 +154,7 @@ static void expect_damaged(BuildPlace *p, ImageState state, const char *reason) 
 /* What is there, and what nothing boots with. */
 static void test_damaged(void **state) {
         static const char no_image[] = "It is no image, whoever made it";
-        static const char *const good[] = { "070701", "\x1f\x8b\x08", "\xfd" "7zXZ" };
+        static const char *const good[] = { "070701", "\x1f\x8b\x08", ("\xfd" "7zXZ") };
         const char *path = "/boot/initrd.img-" KERNEL_VERSION;
         char zeros[100000] = {};
         BuildPlace *p = *state;

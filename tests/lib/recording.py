@@ -41,6 +41,6 @@ def port(path):
 
 
 def facts(path):
-    """The facts that came by the port."""
-    with open(path, encoding="utf-8") as stream:
-        return json.load(stream)
+    """The facts that came by the port, behind what firmware wrote there."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return json.loads(stream.read().partition("FACTS-BEGIN")[2])

@@ -169,11 +169,26 @@ class Steps:
         return output
 
 
+def _end(process):
+    """Ends systemd-nspawn, and its system first: that would go on when nspawn is killed."""
+    for _ in range(2):
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                pass
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
 def container(root, log, timeout=300):
     """Boots a system with systemd-nspawn and waits for its end."""
     if not shutil.which("systemd-nspawn"):
         report.skip("there is no systemd-nspawn")
-    with open(log, "w", encoding="utf-8") as stream:
+    # Two would manage one control group: that of who starts them.
+    with cache.lock("container"), open(log, "w", encoding="utf-8") as stream:
         process = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "--directory=" + root, "--register=no", "--keep-unit",
              "--private-network", "--boot", "systemd.journald.forward_to_console=0"],
@@ -181,9 +196,7 @@ def container(root, log, timeout=300):
         try:
             process.wait(timeout)
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            _end(process)
     with open(log, encoding="utf-8", errors="replace") as stream:
         text = stream.read()
     if not os.path.exists(os.path.join(root, "test/steps")):

@@ -10,11 +10,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "polkit-agent.h"
+#include "process-util.h"
 
 #define REGISTER_MSEC 10000
 
@@ -62,7 +62,6 @@ void polkit_agent_close(void) {
                 return;
         (void) kill(agent, SIGTERM);
         (void) kill(agent, SIGCONT);
-        while (waitpid(agent, NULL, 0) < 0 && errno == EINTR)
-                ;
+        (void) process_wait(agent);
         agent = 0;
 }

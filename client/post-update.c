@@ -9,11 +9,11 @@
 
 #include <spawn.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "post-update.h"
+#include "process-util.h"
 #include "string-util.h"
 
 #define HOOKS "/etc/initramfs/post-update.d"
@@ -28,7 +28,7 @@ bool post_update_is_wanted(void) {
 int post_update_run(const char *kernel, const char *image) {
         _cleanup_free_ char *kernel_arg = NULL, *image_arg = NULL;
         posix_spawn_file_actions_t actions;
-        int r, status;
+        int r;
         pid_t pid;
 
         if (access(HOOKS, F_OK) < 0)
@@ -52,9 +52,7 @@ int post_update_run(const char *kernel, const char *image) {
                 say("warning: " HOOKS ": run-parts can't be started: %s", strerror(r));
                 return EXIT_STATUS_FAILED;
         }
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        if (process_succeeded(process_wait(pid)))
                 return EXIT_STATUS_DONE;
         say("warning: " HOOKS
             ": A hook failed; the image is in place, but see that kernel %s boots.",

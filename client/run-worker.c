@@ -11,6 +11,7 @@
 #include "fd-util.h"
 #include "job-protocol.h"
 #include "path-util.h"
+#include "process-util.h"
 #include "progress.h"
 #include "run-worker.h"
 #include "string-util.h"
@@ -140,14 +141,16 @@ int run_worker(json_t *request, const char *title, json_t **ret) {
                 *ret = result;
                 return 0;
         }
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
+        status = process_wait(pid);
         worker = 0;
         if (interrupted) {
                 say("Cancelled; what is in place is a whole image, the old one or the new.");
                 return -ECANCELED;
         }
-        if (WIFSIGNALED(status))
+        if (status < 0)
+                say("How the worker ended can't be told: %s; what is in place is a whole image.",
+                    strerror(-status));
+        else if (WIFSIGNALED(status))
                 say("The worker was ended by signal %d (%s); what is in place is a whole image.",
                     WTERMSIG(status), strsignal(WTERMSIG(status)));
         else

@@ -18,6 +18,7 @@
 #include "fd-util.h"
 #include "image-argument.h"
 #include "path-util.h"
+#include "process-util.h"
 #include "string-util.h"
 
 /* As shells have them. */
@@ -151,9 +152,12 @@ static int run(Hold *h, char *argv[]) {
         sigaction(SIGTERM, &forward, NULL);
         sigaction(SIGHUP, &forward, NULL);
         watch(h, pid);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
+        status = process_wait(pid);
         child = 0;
+        if (status < 0) {
+                say("How %s ended can't be told: %s", argv[0], strerror(-status));
+                return EXIT_STATUS_FAILED;
+        }
         return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -26,6 +26,7 @@
 #include "initrdd-messages.h"
 #include "log.h"
 #include "path-util.h"
+#include "process-util.h"
 #include "string-util.h"
 #include "strmap.h"
 #include "watch-line.h"
@@ -193,7 +194,7 @@ static int start(Watcher *w) {
         r = sd_event_add_child(w->event, &w->child, pid, WEXITED, on_child, w);
         if (r < 0) {
                 (void) kill(pid, SIGKILL);
-                (void) waitpid(pid, NULL, 0);
+                (void) process_wait(pid);
                 return r;
         }
         (void) sd_event_source_set_description(w->child, "watcher");

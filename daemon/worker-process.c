@@ -21,6 +21,7 @@
 #include "fd-util.h"
 #include "job-protocol.h"
 #include "log.h"
+#include "process-util.h"
 #include "string-util.h"
 #include "worker-process.h"
 
@@ -266,8 +267,7 @@ Worker *worker_free(Worker *w) {
         if (w->pid > 0) {
                 (void) kill(w->pid, SIGKILL);
                 /* It is gone in a moment, and nobody else would reap it. */
-                while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
+                (void) process_wait(w->pid);
         }
         sd_event_unref(w->event);
         free(w);

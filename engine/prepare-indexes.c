@@ -28,6 +28,7 @@
 #include "path-util.h"
 #include "prepare-internal.h"
 #include "prepare.h"
+#include "process-util.h"
 #include "string-util.h"
 
 #define COPY_MAX ((size_t) 64 * 1024 * 1024)
@@ -191,10 +192,10 @@ static int run_depmod(const Indexes *indexes, const Build *b, const char *versio
                 return -errno;
         if (pid == 0)
                 be_depmod(argv);
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        status = process_wait(pid);
+        if (status < 0)
+                return status;
+        if (process_succeeded(status))
                 return 0;
         return WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -EIO;
 }

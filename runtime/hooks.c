@@ -22,6 +22,7 @@
 
 #include "fd-util.h"
 #include "path-util.h"
+#include "process-util.h"
 #include "string-util.h"
 
 typedef struct Hooks {
@@ -73,7 +74,6 @@ static int list(const char *directory, char ***ret) {
 
 /* The status of waitpid(2), or an error. */
 static int run(const char *path) {
-        int status;
         pid_t pid;
 
         fflush(NULL);
@@ -87,10 +87,7 @@ static int run(const char *path) {
                 fprintf(stderr, "<3>%s can't be executed: %s\n", path, strerror(errno));
                 _exit(126);
         }
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return status;
+        return process_wait(pid);
 }
 
 /* Whether all went well. */

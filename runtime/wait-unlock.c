@@ -27,10 +27,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "process-util.h"
 #include "string-util.h"
 #include "time-util.h"
 
@@ -65,12 +65,10 @@ static int ask(char *const argv[], char **ret) {
         if (pid < 0)
                 return -EAGAIN;
         r = fd_read_all(fd, 1024 * 1024, &text, &size);
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
+        status = process_wait(pid);
         if (r < 0)
                 return r;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        if (!process_succeeded(status))
                 return -EIO;
         *ret = TAKE_PTR(text);
         return 0;

@@ -14,12 +14,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "fd-util.h"
+#include "process-util.h"
 #include "string-util.h"
 #include "try-machine.h"
 
@@ -246,8 +246,7 @@ int machine_run(const Machine *machine, Console *console, int show, double *ret_
         if (r >= 0) {
                 r = follow(&s);
                 (void) kill(pid, SIGKILL);
-                while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
+                (void) process_wait(pid);
                 *ret_seconds = elapsed(&s);
                 if (r >= 0)
                         r = console_close(console, elapsed(&s));

@@ -5,12 +5,12 @@
 #include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "fd-util.h"
 #include "path-util.h"
+#include "process-util.h"
 #include "string-util.h"
 #include "try-tool.h"
 
@@ -63,7 +63,7 @@ static const char *last_line(char *output) {
 int tool_run(char *const argv[]) {
         _cleanup_close_ int in = -EBADF, out = -EBADF;
         _cleanup_free_ char *output = NULL;
-        int pipes[2], status = 0, r;
+        int pipes[2], status, r;
         pid_t pid;
 
         if (pipe2(pipes, O_CLOEXEC) < 0)
@@ -78,10 +78,10 @@ int tool_run(char *const argv[]) {
         out = safe_close(out);
         r = fd_read_all(in, OUTPUT_MAX, &output, NULL);
         in = safe_close(in);
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        status = process_wait(pid);
+        if (status < 0)
+                return status;
+        if (process_succeeded(status))
                 return 0;
         say("%s failed: %s", argv[0],
             r >= 0 && output && *output ? last_line(output) : "it says no reason");

@@ -19,12 +19,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "generator.h"
 #include "path-util.h"
+#include "process-util.h"
 #include "string-util.h"
 
 void generator_warn(const Generator *g, const char *format, ...) {
@@ -134,12 +134,11 @@ int generator_run(const Generator *g, const char *name, const char *const direct
                        environment);
                 _exit(127);
         }
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        if (status != 0)
-                generator_warn(g, "%s failed", path);
-        return status == 0 ? 0 : -EIO;
+        status = process_wait(pid);
+        if (process_succeeded(status))
+                return 0;
+        generator_warn(g, "%s failed", path);
+        return status < 0 ? status : -EIO;
 }
 
 static bool in_initrd(void) {

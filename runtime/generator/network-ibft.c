@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "network.h"
+#include "process-util.h"
 #include "string-util.h"
 
 #define INTERFACES_MAX 8
@@ -128,14 +128,13 @@ static void load_driver(void) {
         static const char *const paths[] = { "/usr/sbin/modprobe", "/sbin/modprobe" };
         const char *path = access(paths[0], X_OK) >= 0 ? paths[0] : paths[1];
         pid_t pid = fork();
-        int status;
 
         if (pid == 0) {
                 execl(path, path, "-q", "iscsi_ibft", NULL);
                 _exit(127);
         }
-        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
+        if (pid > 0)
+                (void) process_wait(pid);
 }
 
 int network_add_ibft(const Generator *g, Network *network) {

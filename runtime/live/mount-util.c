@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fd-util.h"
 #include "mount-util.h"
+#include "process-util.h"
 #include "string-util.h"
 
 /* sd-daemon(3): the level is in front of the line. */
@@ -84,11 +84,10 @@ int mount_device(const char *options, const char *what, const char *where) {
                 tell_error("mount can't be started: %s", strerror(errno));
                 _exit(127);
         }
-        while ((r = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
-                ;
-        if (r < 0)
-                return -errno;
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+        status = process_wait(pid);
+        if (status < 0)
+                return status;
+        return process_succeeded(status) ? 0 : -EIO;
 }
 
 int mount_bind(const char *what, const char *where) {

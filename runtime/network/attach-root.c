@@ -14,12 +14,12 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attempt.h"
 #include "generator/iscsi.h"
 #include "generator/nbd.h"
+#include "process-util.h"
 #include "string-util.h"
 
 /* From the login to the link. */
@@ -65,10 +65,10 @@ static int run(const Generator *g, char *const argv[]) {
                 fprintf(stderr, "%s can't be started: %s\n", argv[0], strerror(errno));
                 _exit(127);
         }
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+        status = process_wait(pid);
+        if (status < 0)
+                return status;
+        return process_succeeded(status) ? 0 : -EIO;
 }
 
 void attach_root_load(const Generator *g, const char *path) {

@@ -28,7 +28,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +35,7 @@
 #include "attach-root.h"
 #include "lease.h"
 #include "generator/nfs-root.h"
+#include "process-util.h"
 #include "string-util.h"
 
 #define PAUSE_MSEC 2000
@@ -122,10 +122,10 @@ static int try_mount(const char *what, const char *where, const char *options, i
         close(fds[0]);
         if (left_msec(end) == 0)
                 kill(pid, SIGKILL);
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
+        status = process_wait(pid);
+        if (status < 0)
+                return status;
+        return process_succeeded(status) ? 0 : -EAGAIN;
 }
 
 static int replace(char **p, char *with) {

@@ -12,10 +12,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "boot-report.h"
+#include "process-util.h"
 #include "time-util.h"
 
 #define PATIENCE_USEC (10 * 1000 * 1000ULL)
@@ -65,7 +65,7 @@ static bool listen_to(int fd, FILE *f) {
 int report_run(const char *const argv[], char **ret, size_t *ret_size) {
         static uint64_t begun;
         _cleanup_free_ char *text = NULL;
-        int ends[2], status = 0;
+        int ends[2], status;
         size_t size = 0;
         bool whole;
         pid_t pid;
@@ -94,8 +94,7 @@ int report_run(const char *const argv[], char **ret, size_t *ret_size) {
                 kill(pid, SIGKILL);
                 fprintf(f, "\n(%s did not end, and was given up)\n", argv[0]);
         }
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
+        status = process_wait(pid);
         if (whole && WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
             WEXITSTATUS(status) != NOT_THERE)
                 fprintf(f, "(%s ended with status %d)\n", argv[0], WEXITSTATUS(status));

@@ -424,8 +424,7 @@ static int check_transport(const Verb *v) {
                 say("%s looks at this machine; -H and -M are for what the service does.", v->name);
         else if (arg_offline || arg_root || arg_store || arg_facts || arg_threads > 0)
                 say("-H and -M ask a service; --offline, --root, --store, --facts and --threads "
-                    "go "
-                    "without.");
+                    "go without.");
         else
                 return EXIT_STATUS_DONE;
         return EXIT_STATUS_USAGE;

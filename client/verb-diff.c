@@ -412,8 +412,7 @@ int verb_diff(int argc, char *argv[]) {
 
         if (argc < 3 && service_is_remote()) {
                 say("What a build would make now is known on its own machine alone; with -H and "
-                    "-M, "
-                    "name two images.");
+                    "-M, name two images.");
                 return EXIT_STATUS_USAGE;
         }
         r = open_side(argv[1], &old, &old_path, &a);

@@ -26,8 +26,7 @@ int verb_log(int argc, char *argv[]) {
 
         if (arg_transport == TRANSPORT_REMOTE) {
                 say("The journal of another machine isn't read over the bus; try `ssh %s "
-                    "initrdctl "
-                    "log`.",
+                    "initrdctl log`.",
                     arg_host);
                 return EXIT_STATUS_USAGE;
         }

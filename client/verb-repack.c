@@ -17,6 +17,7 @@
 #include "image-argument.h"
 #include "image/directory-lock.h"
 #include "image/repack.h"
+#include "image/target.h"
 #include "path-util.h"
 #include "string-util.h"
 
@@ -187,7 +188,7 @@ static int write_image(const char *source, const char *path, const RepackOptions
         struct stat st;
         int lock, r, status;
 
-        if (!parent || str_printf(&temporary, ".%s.initrdd-new", path_basename(path)) < 0) {
+        if (!parent || target_new_name(path_basename(path), &temporary) < 0) {
                 say("Out of memory");
                 return EXIT_STATUS_FAILED;
         }

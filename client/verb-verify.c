@@ -140,8 +140,7 @@ int verb_verify(int argc, char *argv[]) {
         }
         if (service_is_remote() && (arg_kernel || arg_kernel_dir || arg_this_host)) {
                 say("--kernel, --kernel-dir and --this-host look at this machine; -H and -M are "
-                    "for "
-                    "another.");
+                    "for another.");
                 return EXIT_STATUS_USAGE;
         }
         r = image_from_argument(argv[1], &image, &path);

@@ -167,8 +167,7 @@ static int tell_absent(Why *w, const char *what) {
                 printf("%s is not in the image: %s.\n", what,
                        sentence
                                        ?: "the system that it was built of would tell why, and "
-                                          "can't be "
-                                          "looked at");
+                                          "can't be looked at");
                 return 0;
         }
         return json_array_append_new(w->array,

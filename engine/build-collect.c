@@ -220,12 +220,23 @@ static int add_hooks(Build *b) {
                          build_hash_begin(b, "hooks"));
 }
 
+/* What an admin includes stands before what would be made. */
+static void hash_includes(XXH3_state_t *state, const Build *b) {
+        for (size_t i = 0; i < b->profile->n_includes; i++)
+                build_hash_string(state, b->profile->includes[i].source);
+}
+
+/* Whether the image has that module. */
+static bool has_module(const Build *b, const char *name) {
+        return plan_find(b->plan, name) && !strmap_contains(&b->dropped, name);
+}
+
 /* Who opens encrypted devices has to be told of them. */
 static int add_crypttab(Build *b) {
         Part part = { .build = b };
         XXH3_state_t *state;
 
-        if (!plan_find(b->plan, "crypt") || strmap_contains(&b->dropped, "crypt"))
+        if (!has_module(b, "crypt"))
                 return 0;
         state = build_hash_begin(b, "crypttab");
         if (!state)
@@ -239,8 +250,7 @@ static int add_crypttab(Build *b) {
                 build_hash_string(state, crypt->key);
                 build_hash_string(state, crypt->options);
         }
-        for (size_t i = 0; i < b->profile->n_includes; i++)
-                build_hash_string(state, b->profile->includes[i].source);
+        hash_includes(state, b);
         return add_whole(b, "crypttab", SCOPE_HOST, collect_part_crypttab, &part, state);
 }
 
@@ -249,16 +259,14 @@ static int add_mapper_tables(Build *b) {
         Part part = { .build = b };
         XXH3_state_t *state;
 
-        if ((!plan_find(b->plan, "integrity") || strmap_contains(&b->dropped, "integrity")) &&
-            (!plan_find(b->plan, "verity") || strmap_contains(&b->dropped, "verity")))
+        if (!has_module(b, "integrity") && !has_module(b, "verity"))
                 return 0;
         state = build_hash_begin(b, "mapper-tables");
         if (!state)
                 return report_oom(b->report);
         build_hash_string(state, b->facts->generic ? "generic" : "host");
         build_hash_strings(state, b->facts->mapped);
-        for (size_t i = 0; i < b->profile->n_includes; i++)
-                build_hash_string(state, b->profile->includes[i].source);
+        hash_includes(state, b);
         return add_whole(b, "mapper-tables", SCOPE_HOST, collect_part_mapper_tables, &part, state);
 }
 
@@ -267,8 +275,7 @@ static int add_iscsi(Build *b) {
         Part part = { .build = b };
         XXH3_state_t *state;
 
-        if (b->facts->n_iscsi == 0 || !plan_find(b->plan, "iscsi") ||
-            strmap_contains(&b->dropped, "iscsi"))
+        if (b->facts->n_iscsi == 0 || !has_module(b, "iscsi"))
                 return 0;
         state = build_hash_begin(b, "iscsi");
         if (!state)

@@ -125,23 +125,6 @@ static int add_target(Collector *c, Collection *out, const FactsIscsi *t, char *
         return r < 0 ? r : strv_consume(lines, TAKE_PTR(line));
 }
 
-static int write_targets(Collector *c, Collection *out, char **lines) {
-        _cleanup_free_ char *joined = strv_join(lines, "\n"), *place = NULL;
-        char *text;
-        int r;
-
-        if (!joined)
-                return -ENOMEM;
-        r = collect_image_path(c, out, TARGETS, &place);
-        if (r >= 0)
-                r = collect_parents(c, out, place);
-        if (r >= 0)
-                r = str_printf(&text, "%s\n", joined);
-        if (r >= 0)
-                r = manifest_add_data(out->manifest, place, 0600, text, strlen(text), WHY, NULL);
-        return r < 0 ? r : 0;
-}
-
 int collect_iscsi(Collector *collector, Collection **ret) {
         _cleanup_(collection_freep) Collection *out = NULL;
         _cleanup_strv_free_ char **lines = NULL;
@@ -151,8 +134,8 @@ int collect_iscsi(Collector *collector, Collection **ret) {
         r = collection_new(&out);
         for (size_t i = 0; i < facts->n_iscsi && r >= 0; i++)
                 r = add_target(collector, out, &facts->iscsi[i], &lines);
-        if (r >= 0 && lines)
-                r = write_targets(collector, out, lines);
+        if (r >= 0)
+                r = collect_lines(collector, out, TARGETS, lines, WHY);
         if (r == -ENOMEM)
                 return report_oom(collector->report);
         if (r < 0)

@@ -115,9 +115,10 @@ static int tag_node(Host *h, const char *name) {
                 if (startswith(name, no_groups[i]))
                         return streq(no_groups[i], "md/") ? host_tag(h, "block:md") : 0;
         if (slash) {
-                int r = slash[1] && !strchr(slash + 1, '/') ? host_tag(h, "block:dm") : 0;
+                bool is_volume = slash[1] && !strchr(slash + 1, '/');
+                int r = is_volume ? host_tag(h, "block:dm") : 0;
 
-                return r < 0 || !slash[1] || strchr(slash + 1, '/') ? r : host_tag(h, "block:lvm");
+                return r >= 0 && is_volume ? host_tag(h, "block:lvm") : r;
         }
         for (size_t i = 0; i < ELEMENTSOF(nodes); i++)
                 if (startswith(name, nodes[i].prefix))

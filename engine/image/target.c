@@ -87,13 +87,17 @@ static int fail_directory(Report *report, const char *directory, int error) {
                            "The directory for the image can't be used: %s", strerror(-error));
 }
 
+int target_new_name(const char *name, char **ret) {
+        return str_printf(ret, ".%s.initrdd-new", name) < 0 ? -ENOMEM : 0;
+}
+
 static int target_names(Target *t, const char *root, const char *path) {
         t->path = path_join(root, path);
         t->shown = t->path ? path_dirname(t->path) : NULL;
         t->directory = path_dirname(path);
         t->name = strdup(path_basename(path));
         if (!t->path || !t->shown || !t->directory || !t->name ||
-            str_printf(&t->new_name, ".%s.initrdd-new", t->name) < 0 ||
+            target_new_name(t->name, &t->new_name) < 0 ||
             str_printf(&t->old_name, "%s.old", t->name) < 0)
                 return -ENOMEM;
         return filename_is_valid(t->name) && strlen(t->new_name) <= 255 ? 0 : -EINVAL;

@@ -16,6 +16,9 @@
 
 typedef struct Target Target;
 
+/* The name of the new image while it is written; `name` is that of the image. The caller frees. */
+int target_new_name(const char *name, char **ret);
+
 /*
  * Takes the lock, waiting for it, and removes what an interrupted build left behind. `root` is the
  * directory beneath which `path` is resolved ("/" for the running system). Failures: the directory

@@ -127,15 +127,13 @@ static int read_url(const Generator *g, Live *live) {
 
 /* 1, or 0 when there is nothing that could be mounted. */
 static int read_spec(const Generator *g, Live *live) {
-        static const char *const urls[] = {
-                "http:", "https:", "ftp:", "tftp:", "torrent:", "nfs:"
-        };
+        static const char *const schemes[] = { "torrent:", "nfs:" };
         int r;
 
         if (live_spec_is_url(live->spec))
                 return read_url(g, live);
-        for (size_t i = 0; i < ELEMENTSOF(urls); i++)
-                if (startswith(live->spec, urls[i])) {
+        for (size_t i = 0; i < ELEMENTSOF(schemes); i++)
+                if (startswith(live->spec, schemes[i])) {
                         generator_warn(g, "%s: an image can't be fetched from the network",
                                        live->spec);
                         return 0;

@@ -56,18 +56,6 @@ void generator_warn(const Generator *g, const char *format, ...) {
         (void) format;
 }
 
-/* proc(5), in bytes; what can't be told is not looked at. */
-static unsigned long long available(void) {
-        _cleanup_free_ char *text = NULL;
-        const char *at;
-        size_t size;
-
-        if (file_read_at(AT_FDCWD, "/proc/meminfo", 64 * 1024, &text, &size) < 0)
-                return 0;
-        at = strstr(text, "MemAvailable:");
-        return at ? strtoull(at + strlen("MemAvailable:"), NULL, 10) * 1024 : 0;
-}
-
 /* Runs curl; 0, 1 with the reason why it failed, a negative errno. */
 static int run_curl(const Source *s, const char *output, bool head, unsigned long long until,
                     char **ret_reason) {
@@ -139,7 +127,7 @@ static int ask_size(const Source *s, unsigned long long *ret, char **ret_reason)
 
 /* Room for the file, or for as much as there may be. */
 static int make_room(const Source *s, unsigned long long size) {
-        unsigned long long have = available(), left = arg_left * MIB, room = size;
+        unsigned long long have = memory_get("MemAvailable:"), left = arg_left * MIB, room = size;
         _cleanup_free_ char *options = NULL;
         char large[48] = "";
         int r;
@@ -148,8 +136,7 @@ static int make_room(const Source *s, unsigned long long size) {
                 if (size > 0)
                         snprintf(large, sizeof(large), ", which has %llu MiB", size / MIB + 1);
                 tell_error("There is no room for %s%s: %llu MiB of memory are free, and %u MiB "
-                           "are "
-                           "to be left; see rd.minmem=",
+                           "are to be left; see rd.minmem=",
                            s->shown, large, have / MIB, arg_left);
                 return -ENOSPC;
         }

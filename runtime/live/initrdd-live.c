@@ -67,18 +67,6 @@ static char *find_inner(const char *directory, const char *sub) {
         return find_file(directory, sub, "rootfs.img") ?: find_file(directory, sub, "ext3fs.img");
 }
 
-/* proc(5): MemTotal in MiB; 0 if it can't be told. */
-static unsigned long long memory(void) {
-        _cleanup_free_ char *text = NULL;
-        const char *at;
-        size_t size;
-
-        if (file_read_at(AT_FDCWD, "/proc/meminfo", 64 * 1024, &text, &size) < 0)
-                return 0;
-        at = strstr(text, "MemTotal:");
-        return at ? strtoull(at + strlen("MemTotal:"), NULL, 10) / 1024 : 0;
-}
-
 static bool is_zero(const char *data, size_t size) {
         return data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
 }
@@ -117,6 +105,7 @@ static int copy(const char *source, const char *directory, const char *name, cha
         off_t size = from < 0 ? -1 : lseek(from, 0, SEEK_END);
         _cleanup_free_ char *options = NULL, *path = path_join(directory, name);
         unsigned long long mib = (unsigned long long) (size > 0 ? size : 0) / 1024 / 1024 + 1;
+        unsigned long long memory = memory_get("MemTotal:") / 1024 / 1024;
         int r;
 
         if (size < 0) {
@@ -125,10 +114,10 @@ static int copy(const char *source, const char *directory, const char *name, cha
         }
         if (!path || str_printf(&options, "size=%llum", mib + 1) < 0)
                 return -ENOMEM;
-        if (!arg_writable && memory() > 0 && memory() < mib + arg_left) {
+        if (!arg_writable && memory > 0 && memory < mib + arg_left) {
                 tell_error("%s has %llu MiB, this machine %llu MiB of memory: with a copy of it "
                            "there, less than %u MiB would be left; see rd.minmem=",
-                           source, mib, memory(), arg_left);
+                           source, mib, memory, arg_left);
                 return -ENOMEM;
         }
         tell_notice("Copying %s to memory (%llu MiB)", source, mib);

@@ -257,8 +257,7 @@ static int run(void) {
                 return r;
         if (arg_device && use_device(&upper, &work) < 0)
                 tell_warning("Nothing of what is changed in this boot will be kept: the overlay "
-                             "is "
-                             "in memory");
+                             "is in memory");
         if (upper && arg_reset && !arg_read_only)
                 reset(upper);
         if (arg_read_only) {

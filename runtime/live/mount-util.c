@@ -6,8 +6,10 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -112,6 +114,17 @@ int mount_memory(const char *where, const char *options) {
         if (str_printf(&all, "mode=0755%s%s", options ? "," : "", options ?: "") < 0)
                 return -ENOMEM;
         return mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, all) < 0 ? -errno : 0;
+}
+
+unsigned long long memory_get(const char *what) {
+        _cleanup_free_ char *text = NULL;
+        const char *line;
+        size_t size;
+
+        if (file_read_at(AT_FDCWD, "/proc/meminfo", 64 * 1024, &text, &size) < 0)
+                return 0;
+        line = strstr(text, what);
+        return line ? strtoull(line + strlen(what), NULL, 10) * 1024 : 0;
 }
 
 bool is_directory(const char *path) {

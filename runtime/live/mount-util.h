@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-/* For the programs that bring up a root: what they tell, and mounts. */
+/* For the programs that bring up a root: what they tell, mounts, and memory. */
 
 #include "macro.h"
 
@@ -18,5 +18,7 @@ int mount_device(const char *options, const char *what, const char *where);
 int mount_bind(const char *what, const char *where);
 /* Memory. `options` are added to ours. */
 int mount_memory(const char *where, const char *options);
+/* proc_meminfo(5): what a line that begins with, say, "MemTotal:" tells, in bytes; 0 if it can't be told. */
+unsigned long long memory_get(const char *what);
 /* Whether `path` is a directory. */
 bool is_directory(const char *path);

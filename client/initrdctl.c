@@ -6,9 +6,9 @@
 #include <locale.h>
 #include <stdio.h>
 
-#include "bus.h"
+#include "bus/bus.h"
+#include "bus/polkit-agent.h"
 #include "client.h"
-#include "polkit-agent.h"
 #include "string-util.h"
 
 const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;

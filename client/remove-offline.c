@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
+#include "build/run-worker.h"
 #include "client.h"
 #include "image/described.h"
 #include "job-protocol.h"
 #include "path-util.h"
 #include "remove-offline.h"
 #include "request.h"
-#include "run-worker.h"
 #include "string-util.h"
 #include "table.h"
 

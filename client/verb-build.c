@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "build-bus.h"
-#include "build-result.h"
-#include "bus.h"
+#include "build/build-bus.h"
+#include "build/build-result.h"
+#include "build/post-update.h"
+#include "build/run-worker.h"
+#include "bus/bus.h"
 #include "client.h"
 #include "job-protocol.h"
+#include "path-util.h"
 #include "recompress.h"
 #include "request.h"
-#include "path-util.h"
-#include "post-update.h"
-#include "run-worker.h"
 #include "string-util.h"
 #include "table.h"
 

@@ -8,8 +8,8 @@
 
 #include "client.h"
 #include "fd-util.h"
-#include "image-argument.h"
-#include "image-tree.h"
+#include "images/image-argument.h"
+#include "images/image-tree.h"
 #include "string-util.h"
 
 static int write_out(void *userdata, const void *data, size_t size) {

@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "client.h"
-#include "diff-settings.h"
-#include "image-argument.h"
-#include "image-side.h"
+#include "images/diff-settings.h"
+#include "images/image-argument.h"
+#include "images/image-side.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "table.h"

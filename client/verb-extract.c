@@ -14,8 +14,8 @@
 
 #include "client.h"
 #include "fd-util.h"
-#include "image-argument.h"
 #include "image/extract.h"
+#include "images/image-argument.h"
 #include "string-util.h"
 
 static int on_skipped(void *userdata, const char *path, const char *why) {

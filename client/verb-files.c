@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 
 #include "client.h"
-#include "image-argument.h"
 #include "image/read-tree.h"
 #include "image/tree-json.h"
+#include "images/image-argument.h"
 
 bool arg_tree;
 

@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "fd-util.h"
-#include "image-argument.h"
+#include "images/image-argument.h"
 #include "path-util.h"
 #include "process-util.h"
 #include "string-util.h"

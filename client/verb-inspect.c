@@ -4,11 +4,11 @@
 
 #include <unistd.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "client.h"
-#include "image-argument.h"
-#include "inspect-bus.h"
-#include "inspect.h"
+#include "images/image-argument.h"
+#include "inspect/inspect-bus.h"
+#include "inspect/inspect.h"
 
 const char *arg_html;
 

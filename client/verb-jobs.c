@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bus-json.h"
-#include "bus.h"
+#include "bus/bus-json.h"
+#include "bus/bus.h"
 #include "client.h"
 #include "string-util.h"
 #include "table.h"

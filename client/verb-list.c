@@ -2,10 +2,10 @@
 
 /* list: every image that there should be, and whether a build would change anything. */
 
-#include "bus-json.h"
-#include "bus.h"
+#include "bus/bus-json.h"
+#include "bus/bus.h"
 #include "client.h"
-#include "images.h"
+#include "images/images.h"
 
 /* An exit status, or STATUS_OFFLINE. */
 static int images_of_service(json_t **ret) {

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "bus-jobs.h"
-#include "bus-json.h"
+#include "bus/bus-jobs.h"
+#include "bus/bus-json.h"
 #include "client.h"
 #include "string-util.h"
 #include "table.h"

@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "bus-jobs.h"
-#include "bus-json.h"
+#include "bus/bus-jobs.h"
+#include "bus/bus-json.h"
 #include "client.h"
 #include "remove-offline.h"
 #include "string-util.h"

@@ -14,10 +14,10 @@
 
 #include "client.h"
 #include "fd-util.h"
-#include "image-argument.h"
 #include "image/directory-lock.h"
 #include "image/repack.h"
 #include "image/target.h"
+#include "images/image-argument.h"
 #include "path-util.h"
 #include "string-util.h"
 

@@ -7,11 +7,11 @@
 #include <sys/utsname.h>
 #include <time.h>
 
-#include "bus-json.h"
-#include "bus.h"
+#include "bus/bus-json.h"
+#include "bus/bus.h"
 #include "client.h"
-#include "image-argument.h"
-#include "images.h"
+#include "images/image-argument.h"
+#include "images/images.h"
 #include "string-util.h"
 #include "table.h"
 

@@ -13,8 +13,8 @@
 
 #include "client.h"
 #include "fd-util.h"
-#include "image-argument.h"
-#include "image-tree.h"
+#include "images/image-argument.h"
+#include "images/image-tree.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "try/try-disk.h"

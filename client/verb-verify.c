@@ -8,12 +8,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "client.h"
 #include "fd-util.h"
-#include "image-argument.h"
 #include "image/described.h"
 #include "image/verify-file.h"
+#include "images/image-argument.h"
 #include "source/source.h"
 
 #define FACTS_MAX 16777216

@@ -9,15 +9,15 @@
 
 #include <stdio.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "client.h"
-#include "described-files.h"
-#include "image-argument.h"
-#include "image-now.h"
-#include "image-tree.h"
+#include "images/described-files.h"
+#include "images/image-argument.h"
+#include "images/image-now.h"
+#include "images/image-tree.h"
+#include "images/why-not.h"
 #include "path-util.h"
 #include "string-util.h"
-#include "why-not.h"
 
 #define REASONS_MAX 64
 

@@ -3,8 +3,8 @@
 
 /* The kernel that an image is started with. */
 
-#include "image-tree.h"
 #include "image/described.h"
+#include "images/image-tree.h"
 
 /*
  * The kernel that --kernel= names, a file or a version; else the one in the unified kernel image,

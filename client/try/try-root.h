@@ -3,8 +3,8 @@
 
 /* What root an image is for, as far as it says so itself or the kernel command line does. */
 
-#include "image-tree.h"
 #include "image/described.h"
+#include "images/image-tree.h"
 
 /* How a disk is attached: a name for people, and the drivers that the image must have for it. */
 typedef struct TryBus {

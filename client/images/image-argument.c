@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bus.h"
+#include "bus/bus.h"
+#include "bus/image-bus.h"
 #include "client.h"
 #include "image-argument.h"
-#include "image-bus.h"
 #include "json-text.h"
 #include "request.h"
 #include "string-util.h"

@@ -3,7 +3,7 @@
 
 /* The command line's options as the service takes them. */
 
-#include "libsystemd.h"
+#include "bus/libsystemd.h"
 #include "request.h"
 
 /* A call of Build(), or without `kernel` of BuildAll(). `request` has the absolute paths. 0 or a

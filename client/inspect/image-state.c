@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "client.h"
-#include "image-argument.h"
 #include "image-state.h"
 #include "image/verify-file.h"
+#include "images/image-argument.h"
 #include "pack/store.h"
 
 static bool is_cached(Store *store, const DescribedFragment *f) {

@@ -2,7 +2,7 @@
 
 /* What an image is made of, as JSON; initrdctl(1) has the members. */
 
-#include "image-argument.h"
+#include "images/image-argument.h"
 #include "inspect.h"
 #include "string-util.h"
 

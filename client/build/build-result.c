@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "build-result.h"
-#include "bus-json.h"
+#include "bus/bus-json.h"
 #include "client.h"
 #include "job-protocol.h"
 #include "table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include "bus-json.h"
+#include "bus/bus-json.h"
 #include "client.h"
 #include "examine.h"
 #include "image-argument.h"

@@ -5,8 +5,8 @@
 
 #include <signal.h>
 
+#include "build/progress.h"
 #include "bus.h"
-#include "progress.h"
 
 typedef struct BusJob {
         uint64_t id;

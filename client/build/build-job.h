@@ -3,8 +3,8 @@
 
 /* What became of a job that is finished. */
 
-#include "bus-jobs.h"
-#include "bus-json.h"
+#include "bus/bus-jobs.h"
+#include "bus/bus-json.h"
 #include "request.h"
 
 /* Says it, as a worker's result would be said, and brings the image of a detached one. An exit

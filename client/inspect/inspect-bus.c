@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bus-json.h"
-#include "bus.h"
+#include "bus/bus-json.h"
+#include "bus/bus.h"
+#include "bus/image-bus.h"
 #include "client.h"
-#include "image-bus.h"
 #include "inspect-bus.h"
 #include "string-util.h"
 #include "table.h"

@@ -21,7 +21,6 @@
 #include "fd-util.h"
 #include "job-protocol.h"
 #include "log.h"
-#include "process-util.h"
 #include "string-util.h"
 #include "worker-process.h"
 
@@ -257,6 +256,11 @@ int worker_start(Worker **ret, sd_event *event, const char *path, json_t *reques
         return 0;
 }
 
+/* One that a disk holds up is not gone at once, and must not hold up the service as well. */
+static int on_end_of_freed(sd_event_source *source, const siginfo_t *si, void *userdata) {
+        return sd_event_source_set_floating(source, false); /* which frees it */
+}
+
 Worker *worker_free(Worker *w) {
         if (!w)
                 return NULL;
@@ -266,8 +270,7 @@ Worker *worker_free(Worker *w) {
         sd_event_source_disable_unref(w->child_source);
         if (w->pid > 0) {
                 (void) kill(w->pid, SIGKILL);
-                /* It is gone in a moment, and nobody else would reap it. */
-                (void) process_wait(w->pid);
+                (void) sd_event_add_child(w->event, NULL, w->pid, WEXITED, on_end_of_freed, NULL);
         }
         sd_event_unref(w->event);
         free(w);

@@ -175,14 +175,12 @@ static int wait_for_answers(const Generator *g, const char *root) {
         return r;
 }
 
-/* dracut's words for what nothing here mounts: systemd would wait for a device of that name. */
+/* dracut's word for what nothing here mounts: systemd would wait for a device of that name. */
 static void warn_of_unsupported(const Generator *g) {
-        static const char *const kinds[] = { "cifs:", "virtiofs:" };
         const char *root = option_get(g, "root");
 
-        for (size_t i = 0; root && i < ELEMENTSOF(kinds); i++)
-                if (startswith(root, kinds[i]))
-                        generator_warn(g, "root=%s... is not supported", kinds[i]);
+        if (root && startswith(root, "cifs:"))
+                generator_warn(g, "root=cifs:... is not supported");
 }
 
 int generate_device(const Generator *g) {

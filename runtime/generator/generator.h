@@ -71,6 +71,7 @@ int generate_device(const Generator *g);
 int generate_console(const Generator *g);
 int generate_network(const Generator *g);
 int generate_nfs(const Generator *g);
+int generate_share(const Generator *g);
 int generate_live(const Generator *g);
 int generate_overlay(const Generator *g);
 int generate_step(const Generator *g);
@@ -80,6 +81,9 @@ char *unit_escape_path(const char *path);
 /* The node that "LABEL=x", its like, or "/dev/x" names; CDLABEL= is dracut's word for the label of a
  * medium. 1; 0 when it names none. The caller frees. */
 int device_node(const char *spec, char **ret);
+
+/* share.c: whether root= is a tag of what the host of a virtual machine shares. */
+bool share_is_root(const Generator *g);
 
 /* live.c: whether root= is an image on a medium, however it is written. */
 bool live_is_root(const Generator *g);

@@ -56,6 +56,8 @@ static const char *find_text(const Generator *g) {
                 if (v && (startswith(v, "nfs:") || startswith(v, "nfs4:") || is_dhcp(v)))
                         netroot = v;
         }
+        if (share_is_root(g))
+                return NULL;
         if (root && (streq(root, "/dev/nfs") || streq(root, "nfs") || streq(root, "nfs4")))
                 root = nfsroot ?: netroot ?: "";
         else if (!root && boot && streq(boot, "nfs"))

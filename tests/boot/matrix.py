@@ -5,6 +5,7 @@ import live
 import local
 import netblock
 import network
+import share
 import stacks
 import steps
 import volumes
@@ -31,4 +32,5 @@ CASES = (
     + live.CASES
     + steps.CASES
     + netblock.CASES
+    + share.CASES
 )

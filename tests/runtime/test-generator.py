@@ -72,6 +72,14 @@ def step(name, target, *lines):
                              "Before=initrdd-hooks-%s.service\n" % name, *lines))
 
 
+def share(tag, kind, options, driver=None):
+    """A root from the host of a virtual machine."""
+    return dict(ALL, **{
+        "e/sysroot.mount": ["What=%s\n" % tag, "Type=%s\n" % kind, "Options=%s\n" % options,
+                            "modprobe@%s.service\n" % (driver or kind)],
+        "e/initrd-root-fs.target.requires/sysroot.mount": "-> ../sysroot.mount"})
+
+
 LOWER = "lowerdir=/run/rootfsbase,upperdir=/run/overlayfs,workdir=/run/ovlwork\n"
 
 
@@ -212,7 +220,17 @@ CASES = [
     ("root=PARTLABEL=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartlabel-a", "3s"), ""),
     ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
     ("root=cifs://u:secret@h/s rd.timeout=3", ALL, "root=cifs:... is not supported"),
-    ("root=virtiofs:tag", ALL, "root=virtiofs:... is not supported"),
+    ("root=virtiofs:tag", share("tag", "virtiofs", "ro"), ""),
+    ("root=virtiofs:tag rw rootflags=dax", share("tag", "virtiofs", "rw,dax"), ""),
+    ("root=tag rootfstype=virtiofs rw ro", share("tag", "virtiofs", "ro"), ""),
+    ("root=/a%b rootfstype=9p rw", share("/a%%b", "9p", "rw,trans=virtio", "9pnet_virtio"), ""),
+    ("root=/dev/root rootfstype=9p rootflags=msize=262144,trans=virtio",
+     dict(share("/dev/root", "9p", "ro,msize=262144,trans=virtio", "9pnet_virtio"),
+          **{"e/initrd-root-device.target.d/50-root-device.conf": ""}), ""),
+    ("root=tag rootfstype=9p rootflags=trans=xen",
+     share("tag", "9p", "ro,trans=xen", "9pnet_virtio"), ""),
+    ("root=virtiofs:", ALL, "root=virtiofs: is no tag"),
+    ("root=tag rootfstype=ext4", ALL, ""), ("rootfstype=9p", ALL, ""),
     # and from when on
     ("root=UUID=12-34 rd.luks.uuid=5-6", behind(BY_UUID), ""),
     # What is encrypted is waited for as long as what lies on it.

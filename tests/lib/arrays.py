@@ -46,7 +46,8 @@ LUKS = {"hibernate": "66666666-0000-4000-8000-0000000000e0",
         "tpm2": "66666666-0000-4000-8000-0000000000e1",
         "pkcs11": "66666666-0000-4000-8000-0000000000e2",
         "raid1-on-luks": "66666666-0000-4000-8000-0000000000e3",
-        "raid1-on-luks-key": "66666666-0000-4000-8000-0000000000e4"}
+        "raid1-on-luks-key": "66666666-0000-4000-8000-0000000000e4",
+        "lvm-on-luks": "66666666-0000-4000-8000-0000000000e5"}
 # What systemd loads when it is asked for a TPM.
 TSS = tuple("/usr/lib/x86_64-linux-gnu/libtss2-%s.so.0" % name
             for name in ("esys", "rc", "mu", "tcti-device"))
@@ -119,6 +120,16 @@ SETS = {one.name: one for one in (
         lvm vgchange -an hibernatevg
         cryptsetup close x
     """ % LUKS["hibernate"], 384 * MIB, tells=HIBERNATES),
+    # What the benchmark boots (tests/bench/boot); no row of the matrix does.
+    Set("lvm-on-luks", 1, """
+        luks luks2 %s $1
+        cryptsetup open --key-file /passphrase $1 x
+        lvm vgcreate cryptvg /dev/mapper/x
+        lvm lvcreate -qq -y -Wn -Zn -l 100%%FREE -n root cryptvg
+        fill /dev/mapper/cryptvg-root
+        lvm vgchange -an cryptvg
+        cryptsetup close x
+    """ % LUKS["lvm-on-luks"]),
     # Beside the disk is what the TPM remembers.
     Set("tpm2", 1, """
         luks luks2 %s $1

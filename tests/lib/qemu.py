@@ -99,27 +99,38 @@ class Boot:
 
 class Result:
     """`error` is None when every expected pattern was seen; `times` are seconds since QEMU was
-    started, by the names of MARKS; `cpu` is what QEMU used of the host."""
+    started, by the names of MARKS, and `used` what it had used of the host's processors by then;
+    `cpu` is that of all of it."""
 
     def __init__(self):
         self.error = None
         self.times = {}
+        self.used = {}
         self.lines = []
         self.cpu = 0.0
 
     def tail(self, count=40):
         return "\n".join("%8.2f %s" % line for line in self.lines[-count:])
 
-    def between(self, first, last):
-        if first in self.times and last in self.times:
-            return self.times[last] - self.times[first]
+    def between(self, first, last, of=None):
+        """From one mark to another, of `times` or of `used`."""
+        of = self.times if of is None else of
+        if first in of and last in of:
+            return of[last] - of[first]
         return None
+
+
+def _used(pid):
+    """Seconds of processors that a process has had, with all its threads (proc(5), utime and stime)."""
+    with open("/proc/%d/stat" % pid, encoding="utf-8") as stream:
+        fields = stream.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class _Session:
     """The console of one running QEMU."""
 
-    def __init__(self, expect, failures, answers, log, events=()):
+    def __init__(self, expect, failures, answers, log, events=(), pid=None):
         self.expect = [re.compile(pattern) for pattern in expect]
         self.failures = [re.compile(pattern) for pattern in failures]
         self.answers = [(re.compile(pattern), text) for pattern, text in answers]
@@ -127,6 +138,7 @@ class _Session:
         self.log = log
         self.events = [(re.compile(pattern), action) for pattern, action in events]
         self.result = Result()
+        self.pid = pid
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.partial = ""
         self.unanswered = ""
@@ -138,6 +150,8 @@ class _Session:
         for name, pattern in self.marks.items():
             if name not in self.result.times and pattern.search(text):
                 self.result.times[name] = now
+                if self.pid:
+                    self.result.used[name] = _used(self.pid)
         for event in [event for event in self.events if event[0].search(text)]:
             self.events.remove(event)
             event[1]()
@@ -212,16 +226,17 @@ def run(boot, log_path, expect, failures=FAILURES, answers=(), timeout=120):
     """Boots and returns a Result. `answers` are (pattern of a prompt, text to type), in order."""
     with open(log_path, "w", encoding="utf-8", errors="replace") as log:
         log.write("# %s\n" % " ".join(boot.command()))
-        session = _Session(expect, failures, answers, log, boot.around.events)
-        result = session.result
         process = subprocess.Popen(boot.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
+        session = _Session(expect, failures, answers, log, boot.around.events, process.pid)
+        result = session.result
         try:
             error = _drive(process, session, timeout)
         finally:
             # Not kill() of the object, which would reap a QEMU that has just ended by itself.
             os.kill(process.pid, signal.SIGKILL)
             _, status, usage = os.wait4(process.pid, 0)
+            session.pid = None
             process.returncode = os.waitstatus_to_exitcode(status)
             process.stdin.close()
             process.stdout.close()

@@ -28,43 +28,66 @@ typedef struct Verb {
         const char *help;
         int (*run)(int argc, char *argv[]);
         bool remote; /* the service can be asked, also that of another machine */
+        const char *options; /* long names, beside those that every verb takes */
 } Verb;
+
+/* How the service is asked, and what is said and in which form. */
+#define OPTIONS_OF_ALL "offline host machine no-ask-password no-legend no-pager quiet help version"
+/* Which image a kernel's version stands for; and how a build of today would make it. */
+#define OF_IMAGE "root kernel-dir output store profile set "
+#define OF_BUILD OF_IMAGE "mode facts compression level threads "
 
 static int verb_help(int argc, char *argv[]);
 
 static const Verb verbs[] = {
         { "status", 0, 0, "", "The service, every kernel, and whether the next boot is safe",
-          verb_status, true },
-        { "list", 0, 0, "", "Images and their state", verb_list, true },
-        { "build", 0, -1, "[KERNEL…]", "Build images that are missing or stale", verb_build,
-          true },
-        { "rebuild", 0, -1, "[KERNEL…|--all]", "Build in any case", verb_build, true },
-        { "remove", 1, -1, "KERNEL…", "Remove the images of a kernel", verb_remove, true },
-        { "jobs", 0, 0, "", "What the service is doing", verb_jobs, true },
-        { "cancel", 1, -1, "JOB…", "Stop a job", verb_cancel, true },
+          verb_status, true, OF_BUILD "json" },
+        { "list", 0, 0, "", "Images and their state", verb_list, true, OF_BUILD "json" },
+        { "build", 0, -1, "[KERNEL…]", "Build images that are missing or stale", verb_build, true,
+          OF_BUILD "best force all no-block no-hooks reason detached json" },
+        { "rebuild", 0, -1, "[KERNEL…|--all]", "Build in any case", verb_build, true,
+          OF_BUILD "best force all no-block no-hooks reason detached json" },
+        { "remove", 1, -1, "KERNEL…", "Remove the images of a kernel", verb_remove, true,
+          "root store profile force no-block no-hooks json" },
+        { "jobs", 0, 0, "", "What the service is doing", verb_jobs, true, "all json" },
+        { "cancel", 1, -1, "JOB…", "Stop a job", verb_cancel, true, "" },
         { "hold", 1, -1, "-- COMMAND…", "No automatic builds while a command runs", verb_hold,
-          true },
-        { "monitor", 0, 0, "", "What the service does, as it happens", verb_monitor, true },
-        { "log", 0, 1, "[KERNEL]", "What the service wrote to the journal", verb_log, true },
+          true, "reason" },
+        { "monitor", 0, 0, "", "What the service does, as it happens", verb_monitor, true,
+          "json" },
+        { "log", 0, 1, "[KERNEL]", "What the service wrote to the journal", verb_log, true,
+          "follow lines json" },
         { "plan", 0, 1, "[KERNEL]", "What a build would contain and why; writes nothing",
-          verb_plan },
-        { "inspect", 1, 1, "IMAGE", "What an image is made of", verb_inspect, true },
-        { "files", 1, 1, "IMAGE", "The files of an image", verb_files, true },
-        { "cat", 2, -1, "IMAGE PATH…", "The content of files of an image", verb_cat, true },
-        { "extract", 2, 2, "IMAGE DIR", "Unpack an image into a directory", verb_extract, true },
+          verb_plan, false, OF_BUILD "best json" },
+        { "inspect", 1, 1, "IMAGE", "What an image is made of", verb_inspect, true,
+          OF_IMAGE "html json" },
+        { "files", 1, 1, "IMAGE", "The files of an image", verb_files, true,
+          OF_IMAGE "tree json" },
+        { "cat", 2, -1, "IMAGE PATH…", "The content of files of an image", verb_cat, true,
+          OF_IMAGE },
+        { "extract", 2, 2, "IMAGE DIR", "Unpack an image into a directory", verb_extract, true,
+          OF_IMAGE "force json" },
         { "repack", 2, 2, "DIR|IMAGE NEW", "Make an image of a directory or an image", verb_repack,
-          true },
-        { "why", 2, -1, "IMAGE PATH…", "Why a file is in an image, or not", verb_why, true },
-        { "diff", 1, 2, "IMAGE [IMAGE]", "What is different, or why one is stale", verb_diff,
-          true },
-        { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify, true },
-        { "try", 1, 1, "IMAGE", "Boot an image in QEMU", verb_try },
-        { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules },
-        { "facts", 0, 0, "", "What this machine needs of an image", verb_facts },
-        { "kernels", 0, 0, "", "Kernels, and where their files are", verb_kernels },
-        { "cat-config", 0, 0, "", "The configuration, merged as it is read", verb_cat_config },
-        { "gc", 0, 0, "", "Remove what no image needs from the store", verb_gc },
-        { "help", 0, 0, "", "This page", verb_help },
+          true, OF_IMAGE "add remove compression level json" },
+        { "why", 2, -1, "IMAGE PATH…", "Why a file is in an image, or not", verb_why, true,
+          OF_BUILD "json" },
+        { "diff", 1, 2, "IMAGE [IMAGE]", "What is different, or why one is stale", verb_diff, true,
+          OF_BUILD "content json" },
+        { "verify", 1, 1, "IMAGE", "Whether an image would boot", verb_verify, true,
+          OF_IMAGE "facts kernel this-host json" },
+        { "try", 1, 1, "IMAGE", "Boot an image in QEMU", verb_try, false,
+          OF_IMAGE "kernel root-image append timeout console json" },
+        { "modules", 0, -1, "[MODULE…]", "Modules, and what they are", verb_modules, false,
+          "root json" },
+        { "facts", 0, 0, "", "What this machine needs of an image", verb_facts, false,
+          "root json" },
+        { "kernels", 0, 0, "", "Kernels, and where their files are", verb_kernels, false,
+          "root kernel-dir json" },
+        { "cat-config", 0, 0, "", "The configuration, merged as it is read", verb_cat_config,
+          false, "root" },
+        { "gc", 0, 0, "", "Remove what no image needs from the store", verb_gc, false,
+          "store recompress" },
+        { "help", 0, 0, "", "This page", verb_help, false, "" },
 };
 
 /* How many blanks are missing to a width; printf() counts the bytes of "…". */
@@ -234,56 +257,69 @@ static int parse_name(const char *option, const char *s, const char **ret) {
         return 0;
 }
 
+static const struct option options[] = {
+        { "root", required_argument, NULL, ARG_ROOT },
+        { "kernel-dir", required_argument, NULL, ARG_KERNEL_DIR },
+        { "output", required_argument, NULL, ARG_OUTPUT },
+        { "store", required_argument, NULL, ARG_STORE },
+        { "profile", required_argument, NULL, ARG_PROFILE },
+        { "mode", required_argument, NULL, ARG_MODE },
+        { "facts", required_argument, NULL, ARG_FACTS },
+        { "compression", required_argument, NULL, ARG_COMPRESSION },
+        { "level", required_argument, NULL, ARG_LEVEL },
+        { "set", required_argument, NULL, ARG_SET },
+        { "best", no_argument, NULL, ARG_BEST },
+        { "recompress", no_argument, NULL, ARG_BEST },
+        { "force", no_argument, NULL, ARG_FORCE },
+        { "all", no_argument, NULL, ARG_ALL },
+        { "offline", no_argument, NULL, ARG_OFFLINE },
+        { "host", required_argument, NULL, 'H' },
+        { "machine", required_argument, NULL, 'M' },
+        { "no-block", no_argument, NULL, ARG_NO_BLOCK },
+        { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
+        { "no-hooks", no_argument, NULL, ARG_NO_HOOKS },
+        { "reason", required_argument, NULL, ARG_REASON },
+        { "detached", no_argument, NULL, ARG_DETACHED },
+        { "threads", required_argument, NULL, ARG_THREADS },
+        { "add", required_argument, NULL, ARG_ADD },
+        { "remove", required_argument, NULL, ARG_REMOVE },
+        { "content", no_argument, NULL, ARG_CONTENT },
+        { "html", required_argument, NULL, ARG_HTML },
+        { "kernel", required_argument, NULL, ARG_KERNEL },
+        { "this-host", no_argument, NULL, ARG_THIS_HOST },
+        { "root-image", required_argument, NULL, ARG_ROOT_IMAGE },
+        { "append", required_argument, NULL, ARG_APPEND },
+        { "timeout", required_argument, NULL, ARG_TIMEOUT },
+        { "console", no_argument, NULL, ARG_CONSOLE },
+        { "tree", no_argument, NULL, ARG_TREE },
+        { "json", optional_argument, NULL, ARG_JSON },
+        { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
+        { "no-pager", no_argument, NULL, ARG_NO_PAGER },
+        { "follow", no_argument, NULL, 'f' },
+        { "lines", required_argument, NULL, 'n' },
+        { "quiet", no_argument, NULL, 'q' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, ARG_VERSION },
+        {},
+};
+static bool given[ELEMENTSOF(options)];
+
+/* `index` is below zero for a letter. */
+static void remember(int c, int index) {
+        for (size_t i = 0; i < ELEMENTSOF(options) && index < 0; i++)
+                if (options[i].val == c && options[i].name)
+                        index = (int) i;
+        if (index >= 0)
+                given[index] = true;
+}
+
 /* 1 go on, 0 done, negative a wrong command line. */
 static int parse_argv(int argc, char *argv[]) {
-        static const struct option options[] = {
-                { "root", required_argument, NULL, ARG_ROOT },
-                { "kernel-dir", required_argument, NULL, ARG_KERNEL_DIR },
-                { "output", required_argument, NULL, ARG_OUTPUT },
-                { "store", required_argument, NULL, ARG_STORE },
-                { "profile", required_argument, NULL, ARG_PROFILE },
-                { "mode", required_argument, NULL, ARG_MODE },
-                { "facts", required_argument, NULL, ARG_FACTS },
-                { "compression", required_argument, NULL, ARG_COMPRESSION },
-                { "level", required_argument, NULL, ARG_LEVEL },
-                { "set", required_argument, NULL, ARG_SET },
-                { "best", no_argument, NULL, ARG_BEST },
-                { "recompress", no_argument, NULL, ARG_BEST },
-                { "force", no_argument, NULL, ARG_FORCE },
-                { "all", no_argument, NULL, ARG_ALL },
-                { "offline", no_argument, NULL, ARG_OFFLINE },
-                { "host", required_argument, NULL, 'H' },
-                { "machine", required_argument, NULL, 'M' },
-                { "no-block", no_argument, NULL, ARG_NO_BLOCK },
-                { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
-                { "no-hooks", no_argument, NULL, ARG_NO_HOOKS },
-                { "reason", required_argument, NULL, ARG_REASON },
-                { "detached", no_argument, NULL, ARG_DETACHED },
-                { "threads", required_argument, NULL, ARG_THREADS },
-                { "add", required_argument, NULL, ARG_ADD },
-                { "remove", required_argument, NULL, ARG_REMOVE },
-                { "content", no_argument, NULL, ARG_CONTENT },
-                { "html", required_argument, NULL, ARG_HTML },
-                { "kernel", required_argument, NULL, ARG_KERNEL },
-                { "this-host", no_argument, NULL, ARG_THIS_HOST },
-                { "root-image", required_argument, NULL, ARG_ROOT_IMAGE },
-                { "append", required_argument, NULL, ARG_APPEND },
-                { "timeout", required_argument, NULL, ARG_TIMEOUT },
-                { "console", no_argument, NULL, ARG_CONSOLE },
-                { "tree", no_argument, NULL, ARG_TREE },
-                { "json", optional_argument, NULL, ARG_JSON },
-                { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
-                { "no-pager", no_argument, NULL, ARG_NO_PAGER },
-                { "follow", no_argument, NULL, 'f' },
-                { "lines", required_argument, NULL, 'n' },
-                { "quiet", no_argument, NULL, 'q' },
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, ARG_VERSION },
-                {},
-        };
-        int c, r = 0;
+        int c, r = 0, index = -1;
 
-        while (r >= 0 && (c = getopt_long(argc, argv, "H:M:fn:qh", options, NULL)) >= 0)
+        while (r >= 0 && (c = getopt_long(argc, argv, "H:M:fn:qh", options, &index)) >= 0) {
+                remember(c, index);
+                index = -1;
                 switch (c) {
                 case ARG_ROOT:
                         r = parse_name("root", optarg, &arg_root);
@@ -413,7 +449,37 @@ static int parse_argv(int argc, char *argv[]) {
                 default:
                         return -EINVAL;
                 }
+        }
         return r < 0 ? r : 1;
+}
+
+static bool has_word(const char *words, const char *word) {
+        size_t n = strlen(word);
+
+        for (const char *p = words; (p = strstr(p, word)); p += n)
+                if ((p == words || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
+                        return true;
+        return false;
+}
+
+/* An option that would mean nothing here is a slip, and not to be passed over. */
+static int check_options(const Verb *v) {
+        _cleanup_strv_free_ char **others = NULL;
+        _cleanup_free_ char *list = NULL;
+        const char *name = NULL;
+
+        for (size_t i = 0; i < ELEMENTSOF(options) && !name; i++)
+                if (given[i] && !has_word(OPTIONS_OF_ALL, options[i].name) &&
+                    !has_word(v->options, options[i].name))
+                        name = options[i].name;
+        if (!name)
+                return EXIT_STATUS_DONE;
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                if (has_word(verbs[i].options, name) && strv_extend(&others, verbs[i].name) < 0)
+                        return EXIT_STATUS_USAGE;
+        list = strv_join(others, ", ");
+        say("%s takes no --%s, which is for: %s.", v->name, name, list ?: "");
+        return EXIT_STATUS_USAGE;
 }
 
 /* What makes no sense together, before anything is done. */
@@ -442,6 +508,9 @@ static int run_verb(int argc, char *argv[]) {
 
                 if (!streq(argv[0], v->name))
                         continue;
+                r = check_options(v);
+                if (r != EXIT_STATUS_DONE)
+                        return r;
                 if (argc - 1 < v->min || (v->max >= 0 && argc - 1 > v->max)) {
                         say("Usage: initrdctl %s%s%s", v->name, *v->arguments ? " " : "",
                             v->arguments);

@@ -6,9 +6,11 @@
 
 That is its own table, --help, the man page and the completions of bash, zsh and fish: the commands,
 the options, and whether an option takes a value ("", "=" or "[=]"). The keys of a profile are held
-against initrdd.conf(5). Where bash and fish are installed they also complete an option.
+against initrdd.conf(5). Where bash and fish are installed they also complete an option. Each command
+is given every option, and refuses those that are none of its own.
 """
 
+import os
 import pathlib
 import re
 import shutil
@@ -37,6 +39,22 @@ def from_source():
         options.update({"-" + letter: "=" if value else ""
                         for letter, value in re.findall(r"(\w)(:?)", letters)})
     return set(verbs), options
+
+
+def options_by_verb():
+    """{verb: its long options}, those of every verb included."""
+    text = read("client/initrdctl.c")
+    words = {}
+
+    def value(expression):
+        return set(" ".join(string or words.get(macro, "") for string, macro in
+                            re.findall(r'"([^"]*)"|(\w+)', expression)).split())
+
+    for macro, expression in re.findall(r"^#define (O\w+) (.*)$", text, re.MULTILINE):
+        words[macro] = " ".join(sorted(value(expression)))
+    rows = re.findall(r'\{ "([\w-]+)",[^{}]*?\b(?:true|false),([^{}]*)\}',
+                      section(text, "verbs[] = {", "};"))
+    return {verb: value(expression) | value("OPTIONS_OF_ALL") for verb, expression in rows}
 
 
 def from_help(program):
@@ -130,6 +148,44 @@ def check_completing(options):
         yield from differences(wanted, "fish", completed)
 
 
+def refusal(program, verb, option, kind):
+    """What a command says of an option, if it is that it takes none such. Nothing is done: there
+    are too few arguments or too many, or no such root."""
+    values = {"set": "Level=1", "threads": "1", "timeout": "1", "lines": "1", "json": "off"}
+    words = {"modules": ["--root=/nonexistent"], "build": ["--root=/nonexistent"],
+             "rebuild": ["--root=/nonexistent"]}.get(verb)
+    if words is None:
+        words = [] if verb in ("remove", "cancel", "hold", "cat", "why") else ["1", "2", "3"]
+    given = "--" + option + ("=" + values.get(option, "none") if kind else "")
+    done = subprocess.run([program, "--offline", verb, given] + words, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8",
+                          env=dict(os.environ, NO_COLOR="1"))
+    line = "initrdctl: %s takes no --%s, " % (verb, option)
+    found = [text for text in done.stderr.splitlines() if text.startswith(line)]
+    return found[0] if found and done.returncode == 2 else None
+
+
+def check_options_of_verbs(program, options):
+    table = options_by_verb()
+    every = set.intersection(*table.values())
+    for verb, takes in sorted(table.items()):
+        for unknown in sorted(takes - {name.lstrip("-") for name in options}):
+            yield "client/initrdctl.c: %s takes --%s, which is no option" % (verb, unknown)
+    for name, kind in sorted(options.items()):
+        option = name[2:]
+        if not name.startswith("--") or option in every:
+            continue
+        its = [verb for verb, takes in table.items() if option in takes]
+        if not its:
+            yield "client/initrdctl.c: no command takes --%s" % option
+        for verb in table:
+            line = refusal(program, verb, option, kind)
+            if (line is None) != (verb in its):
+                yield "%s --%s: it is %s" % (verb, option, "passed over" if line is None else line)
+            elif line and not line.endswith(": %s." % ", ".join(its)):
+                yield "%s: whose option it is: %s" % (line, ", ".join(its))
+
+
 def check_keys():
     keys = set(re.findall(r'\] = \{ "(\w+)", set_', read("engine/describe/profile-keys.c")))
     page = section(read("man/initrdd.conf.5"), ".Sh THE [Profile] SECTION", ".Sh ")
@@ -148,6 +204,9 @@ def main(program):
         wrong += differences(shown(options), place, shown(found[1]))
     wrong += check_keys()
     wrong += check_completing(options)
+    if set(options_by_verb()) != verbs:
+        wrong.append("client/initrdctl.c: the options of its commands were not found")
+    wrong += check_options_of_verbs(program, options)
     if not verbs or not options:
         wrong.append("client/initrdctl.c: its tables were not found")
     for line in wrong:

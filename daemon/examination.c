@@ -4,15 +4,15 @@
 
 #include "examination.h"
 #include "initrdd-messages.h"
-#include "job-log.h"
 #include "job-protocol.h"
+#include "job/job-log.h"
+#include "job/worker-process.h"
 #include "log.h"
 #include "path-util.h"
 #include "settle.h"
 #include "state.h"
 #include "string-util.h"
 #include "time-util.h"
-#include "worker-process.h"
 
 /* A look that failed is done again, though nothing should have changed. */
 #define AGAIN_USEC (UINT64_C(60) * 1000 * 1000)

@@ -18,16 +18,16 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "examination.h"
 #include "fd-util.h"
 #include "hold.h"
 #include "initrdd-bus.h"
 #include "initrdd-messages.h"
+#include "job/queue.h"
 #include "log.h"
 #include "manager.h"
 #include "path-util.h"
-#include "queue.h"
 #include "safety.h"
 #include "settle.h"
 #include "state.h"

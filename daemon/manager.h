@@ -11,9 +11,9 @@
 #include <systemd/sd-event.h>
 
 #include "image.h"
-#include "job.h"
+#include "job/job.h"
 #include "strmap.h"
-#include "watcher.h"
+#include "watch/watcher.h"
 
 typedef struct Examination Examination;
 typedef struct Polkit Polkit;

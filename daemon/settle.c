@@ -3,9 +3,9 @@
 #include <systemd/sd-event.h>
 
 #include "examination.h"
+#include "job/queue.h"
 #include "log.h"
 #include "package-manager.h"
-#include "queue.h"
 #include "settle.h"
 #include "string-util.h"
 #include "time-util.h"

@@ -12,7 +12,7 @@
 
 #include "fd-util.h"
 #include "string-util.h"
-#include "watch-line.h"
+#include "watch/watch-line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 #include "bus-stub.h"
-#include "bus.h"
-#include "watcher.h"
+#include "bus/bus.h"
+#include "watch/watcher.h"
 
 BusStub bus_stub;
 

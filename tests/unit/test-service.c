@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 #include "bus-stub.h"
-#include "bus.h"
+#include "bus/bus.h"
 #include "initrdd-bus.h"
 #include "manager.h"
 #include "path-util.h"
-#include "queue.h"
+#include "job/queue.h"
 #include "string-util.h"
 #include "time-util.h"
-#include "worker-process.h"
+#include "job/worker-process.h"
 
 #define K "6.1.0-1-amd64"
 #define K2 "6.1.0-2-amd64"

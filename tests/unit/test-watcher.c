@@ -17,8 +17,8 @@
 #include "log.h"
 #include "path-util.h"
 #include "string-util.h"
-#include "watch-line.h"
-#include "watcher.h"
+#include "watch/watch-line.h"
+#include "watch/watcher.h"
 
 enum { DEADLINE_SEC = 60 };
 

@@ -17,7 +17,7 @@
 
 #include "fd-util.h"
 #include "string-util.h"
-#include "worker-process.h"
+#include "job/worker-process.h"
 
 enum { TICK_USEC = 100 * 1000, TICKS = 600 };
 

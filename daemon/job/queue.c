@@ -14,7 +14,7 @@
 
 #include <inttypes.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "job-log.h"
 #include "job-run.h"
 #include "log.h"

@@ -17,8 +17,8 @@
 #include <systemd/sd-bus.h>
 
 #include "bus-internal.h"
+#include "job/queue.h"
 #include "polkit.h"
-#include "queue.h"
 #include "string-util.h"
 
 #define BUS_ADDRESS "unix:path=/run/dbus/system_bus_socket"

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bus.h"
+#include "bus/bus.h"
 #include "fd-util.h"
 #include "initrdd-failure.h"
 #include "job-log.h"

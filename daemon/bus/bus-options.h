@@ -7,7 +7,7 @@
  * name what is wrong.
  */
 
-#include "job.h"
+#include "job/job.h"
 
 /* The options of a build. Strings are the message's. */
 typedef struct BuildOptions {

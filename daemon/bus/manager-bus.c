@@ -5,8 +5,8 @@
 #include "bus-internal.h"
 #include "bus-options.h"
 #include "fd-util.h"
+#include "job/queue.h"
 #include "polkit.h"
-#include "queue.h"
 #include "string-util.h"
 
 #define TEXT_LENGTH_MAX 256

@@ -19,9 +19,9 @@
 #include "fd-util.h"
 #include "initrdd-failure.h"
 #include "job-protocol.h"
+#include "job/worker-process.h"
 #include "path-util.h"
 #include "string-util.h"
-#include "worker-process.h"
 
 /* At a time, and how long a list may be. */
 #define READINGS_MAX 4

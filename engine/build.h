@@ -5,10 +5,10 @@
 
 #include "collect/collect.h"
 #include "describe/config.h"
-#include "describe/facts.h"
 #include "describe/kernel.h"
 #include "describe/module.h"
 #include "describe/plan.h"
+#include "facts/facts.h"
 #include "image/record.h"
 #include "pack/fragment.h"
 #include "pack/store.h"

@@ -8,9 +8,9 @@
  */
 
 #include "collect/manifest.h"
-#include "describe/facts.h"
 #include "describe/kernel.h"
 #include "describe/module.h"
+#include "facts/facts.h"
 #include "report.h"
 #include "source/source.h"
 #include "strmap.h"

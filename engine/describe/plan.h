@@ -17,9 +17,9 @@
  */
 
 #include "describe/config.h"
-#include "describe/facts.h"
 #include "describe/kernel.h"
 #include "describe/module.h"
+#include "facts/facts.h"
 
 typedef enum PlanReason {
         PLAN_ALWAYS,

@@ -5,8 +5,8 @@
  * it has is looked at. verify.h is about what an image will have, before it is made. */
 
 #include "collect/driver-table.h"
-#include "describe/facts.h"
 #include "describe/kernel.h"
+#include "facts/facts.h"
 #include "image/read.h"
 
 /* The steps of a boot with an initramfs, in their order. */

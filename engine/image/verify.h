@@ -3,9 +3,9 @@
 
 /* Whether what an image will have would boot: checked on its manifests before a byte is written. */
 
-#include "describe/facts.h"
 #include "describe/kernel.h"
 #include "describe/plan.h"
+#include "facts/facts.h"
 #include "pack/fragment.h"
 
 /* VerifyFailed or Incomplete, with what is missing and for what. */

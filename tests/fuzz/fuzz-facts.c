@@ -5,7 +5,7 @@
  * comes out the same; what is refused has a sentence of one line that says why.
  */
 
-#include "describe/facts.h"
+#include "facts/facts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

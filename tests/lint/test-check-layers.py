@@ -28,9 +28,10 @@ HOUSE = {
     'engine/report.c': ['"report.h"'],
     'util/failure.c': ['"initrdd-failure.h"'],
     'engine/source/source.h': ['"macro.h"', '"report.h"'],
-    'engine/describe/facts.h': ['"source/source.h"'],
-    'engine/describe/facts.c': ['"facts.h"', '"describe/facts.h"'],
-    'engine/collect/unit.h': ['"describe/facts.h"', '"report.h"'],
+    'engine/facts/facts.h': ['"source/source.h"'],
+    'engine/describe/plan.h': ['"facts/facts.h"'],
+    'engine/describe/plan.c': ['"plan.h"', '"describe/plan.h"'],
+    'engine/collect/unit.h': ['"describe/plan.h"', '"report.h"'],
     'engine/pack/store.h': ['"collect/unit.h"'],
     'engine/image/image.h': ['"pack/store.h"', '"source/source.h"'],
     'engine/build.h': ['"image/image.h"'],
@@ -74,9 +75,10 @@ class Layers(unittest.TestCase):
             ('include/initrdd-failure.h', 'util/macro.h', 'include', 'util'),
             ('util/macro.h', 'engine/report.h', 'util', 'engine'),
             ('engine/report.c', 'engine/source/source.h', 'engine', 'engine/source'),
-            ('engine/source/source.h', 'engine/describe/facts.h', 'engine/source',
+            ('engine/source/source.h', 'engine/facts/facts.h', 'engine/source', 'engine/facts'),
+            ('engine/facts/facts.h', 'engine/describe/plan.h', 'engine/facts',
              'engine/describe'),
-            ('engine/describe/facts.c', 'engine/collect/unit.h', 'engine/describe',
+            ('engine/describe/plan.c', 'engine/collect/unit.h', 'engine/describe',
              'engine/collect'),
             ('engine/collect/unit.h', 'engine/pack/store.h', 'engine/collect', 'engine/pack'),
             ('engine/pack/store.h', 'engine/image/image.h', 'engine/pack', 'engine/image'),
@@ -107,6 +109,10 @@ class Layers(unittest.TestCase):
         for include in ['"../engine/report.h"', '<report.h>', '"report.h" /* why */']:
             with self.subTest(include=include):
                 self.wrong('util/macro.h', include, expected)
+
+    def test_same_name_in_two_rooms(self):
+        both = {'daemon/bus/bus.h': [], 'client/bus/bus.h': [], 'client/build/job.c': ['"bus/bus.h"']}
+        self.assertEqual(run(dict(HOUSE, **both)), (0, []))
 
     def test_not_placed(self):
         self.wrong('util/macro.h', '"nowhere.h"', 'can\'t find "nowhere.h"')

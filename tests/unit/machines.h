@@ -4,7 +4,7 @@
 /* Machines that several tests have in common (recorded.h has the language), and a table of what is to be
  * found of one. */
 
-#include "describe/facts-host.h"
+#include "facts/facts-host.h"
 #include "recorded.h"
 
 /* Parts that several machines share. */

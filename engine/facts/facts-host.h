@@ -11,8 +11,8 @@
 
 #include <sys/types.h>
 
-#include "describe/facts.h"
-#include "describe/mount-library.h"
+#include "facts/facts.h"
+#include "facts/mount-library.h"
 
 /* A line of crypttab(5). */
 typedef struct CryptEntry {

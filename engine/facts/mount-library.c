@@ -5,7 +5,7 @@
  * client. It brings libselinux and libpcre2.
  */
 
-#include "describe/mount-library.h"
+#include "facts/mount-library.h"
 #include "library.h"
 
 #define SONAME "libmount.so.1"

@@ -21,7 +21,9 @@
 #include "try/try-kernel.h"
 #include "try/try-layer.h"
 #include "try/try-machine.h"
+#include "try/try-network.h"
 #include "try/try-root-image.h"
+#include "try/try-server.h"
 #include "try/try-tool.h"
 
 #define MIB UINT64_C(1048576)
@@ -48,11 +50,13 @@ typedef struct Try {
         char **devices; /* paths of what may be waited for */
         char *marker, *passphrase;
         Machine machine;
+        TryServer server;
         Console console;
         double seconds;
 } Try;
 
 static void try_done(Try *t) {
+        try_server_done(&t->server);
         scratch_remove(t->directory);
         image_tree_free(t->tree);
         described_free(t->described);
@@ -195,27 +199,74 @@ static int find_key(Try *t, Bytes *ret) {
         return 0;
 }
 
+/* A server of NFS or iSCSI would be this machine's, and root's. */
+static int refuse_network(const Try *t) {
+        bool nbd = streq(t->root.unserved, "NBD");
+
+        say("%s: Its root comes over the network, by %s, %s; name a disk with --root-image= and "
+            "--append=root=…, or try it with one that is made for --append=root=LABEL=….",
+            t->path, t->root.unserved,
+            nbd ? "and it has no driver for a network card of QEMU's"
+                : "which only a server of this machine's own could serve, set up by root");
+        return EXIT_STATUS_UNTRIED;
+}
+
+/* Words of the image's own network would have it look for a server that is not here. */
+static int replace_words(Try *t) {
+        _cleanup_strv_free_ char **kept = NULL;
+
+        STRV_FOREACH(word, t->words)
+                if (!(t->root.card && try_network_replaces(*word)) &&
+                    strv_extend(&kept, *word) < 0)
+                        return -ENOMEM;
+        STRV_FOREACH(word, t->root.words)
+                if (strv_extend(&kept, *word) < 0)
+                        return -ENOMEM;
+        strv_free(t->words);
+        t->words = TAKE_PTR(kept);
+        return 0;
+}
+
+static int serve_root(Try *t) {
+        _cleanup_free_ char *word = NULL;
+        int status;
+
+        if (!t->root.card)
+                return EXIT_STATUS_DONE;
+        status = try_server_start(&t->server, t->disks[0]);
+        if (status != EXIT_STATUS_DONE)
+                return status;
+        t->machine.card = t->root.card;
+        return str_printf(&word, "netroot=nbd:" TRY_SERVER ":%u", t->server.port) < 0 ||
+                                               strv_extend(&t->words, word) < 0 ||
+                                               strv_extend(&t->words, "ip=dhcp") < 0 ||
+                                               strv_extend(&t->words, "rd.neednet=1") < 0
+                               ? cannot(t, -ENOMEM)
+                               : EXIT_STATUS_DONE;
+}
+
 static int make_root(Try *t) {
         Bytes key = {};
         int r, status;
 
         r = try_root_choose(&t->root, t->tree, t->described, t->words);
+        if (r >= 0 && t->root.unserved)
+                return refuse_network(t);
         if (r >= 0)
                 r = add_devices(t);
         if (r >= 0)
                 r = new_marker(&t->marker);
         if (r >= 0 && t->root.luks_uuid)
                 r = find_key(t, &key);
-        STRV_FOREACH(word, t->root.words)
-                if (r >= 0)
-                        r = strv_extend(&t->words, *word);
+        if (r >= 0)
+                r = replace_words(t);
         status = r < 0 ? cannot(t, r)
                        : try_disk_make(t->directory, &t->root, t->marker, key.data, key.size,
                                        &t->disks);
         free(key.data);
         t->machine.format = "raw";
         t->machine.bus = t->root.bus;
-        return status;
+        return status == EXIT_STATUS_DONE ? serve_root(t) : status;
 }
 
 static int use_root_image(Try *t) {
@@ -326,12 +377,13 @@ static char *describe_root(const Try *t) {
                 return strdup(arg_root_image);
         if (root->md_uuid)
                 snprintf(level, sizeof(level), " on RAID%u", root->md_level);
-        return str_printf(&text, "%s%s%s%s%s%s%s", root->filesystem, root->group ? " on LVM" : "",
+        return str_printf(&text, "%s%s%s%s%s%s%s%s", root->filesystem,
+                          root->group ? " on LVM" : "",
                           !root->luks_uuid          ? ""
                           : root->luks_version == 1 ? " on LUKS1"
                                                     : " on LUKS2",
                           level, root->partition_uuid ? " on a partition" : "",
-                          root->usr_uuid ? ", /usr beside it" : "",
+                          root->card ? " on NBD" : "", root->usr_uuid ? ", /usr beside it" : "",
                           root->resume_uuid ? ", a swap beside it" : "") < 0
                                ? NULL
                                : text;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * QEMU with nothing but a processor, memory, disks and a serial line: no network, no screen, no
- * firmware that would look for something to start. Disks are opened so that nothing is written to
- * them. A panic reboots, and a reboot ends it.
+ * QEMU with nothing but a processor, memory, disks and a serial line: no screen, no firmware that
+ * would look for something to start. Disks are opened so that nothing is written to them. A panic
+ * reboots, and a reboot ends it.
+ *
+ * There is a network only for a root that comes over one: QEMU's own, with DHCP, in which this
+ * machine's loopback interface is TRY_SERVER.
  *
  * A question for a passphrase is answered once the console has fallen silent: who asks often throws
  * away what was typed before he reads.
@@ -80,10 +83,21 @@ static int add_disk(char ***argv, const Machine *m, size_t i, const char *path) 
                 r = str_printf(&device, "scsi-hd,drive=disk%zu", i);
         else
                 r = str_printf(&device, "virtio-blk-pci,drive=disk%zu", i);
-        if (r >= 0 && i == 0 && streq(m->bus->name, "scsi") &&
+        if (r >= 0 && i == (m->card ? 1 : 0) && streq(m->bus->name, "scsi") &&
             (strv_extend(argv, "-device") < 0 || strv_extend(argv, "virtio-scsi-pci") < 0))
                 r = -ENOMEM;
         if (r < 0 || strv_extend(argv, "-drive") < 0 || strv_extend(argv, drive) < 0 ||
+            strv_extend(argv, "-device") < 0)
+                return -ENOMEM;
+        return strv_extend(argv, device);
+}
+
+static int add_network(char ***argv, const TryCard *card) {
+        _cleanup_free_ char *device = NULL;
+
+        if (strv_extend(argv, "-netdev") < 0 ||
+            strv_extend(argv, "user,id=network,host=" TRY_SERVER) < 0 ||
+            str_printf(&device, "%s,netdev=network,romfile=", card->device) < 0 ||
             strv_extend(argv, "-device") < 0)
                 return -ENOMEM;
         return strv_extend(argv, device);
@@ -125,9 +139,13 @@ static int make_argv(const Machine *m, char ***ret) {
         for (size_t k = 0; k < ELEMENTSOF(words); k++)
                 if (strv_extend(&argv, words[k] ?: memory) < 0)
                         return -ENOMEM;
-        STRV_FOREACH(disk, m->disks)
-                if (add_disk(&argv, m, i++, *disk) < 0)
+        if (m->card && add_network(&argv, m->card) < 0)
+                return -ENOMEM;
+        STRV_FOREACH(disk, m->disks) {
+                if (!(m->card && i == 0) && add_disk(&argv, m, i, *disk) < 0)
                         return -ENOMEM;
+                i++;
+        }
         *ret = TAKE_PTR(argv);
         return 0;
 }

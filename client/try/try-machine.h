@@ -6,11 +6,15 @@
 #include "try-console.h"
 #include "try-root.h"
 
+/* Where it finds what this machine serves. */
+#define TRY_SERVER "10.0.2.2"
+
 typedef struct Machine {
         const char *qemu, *kernel, *image, *command_line;
         char *const *disks;
         const char *format; /* of the disks: "raw", "qcow2" */
         const TryBus *bus;
+        const TryCard *card; /* the first disk is served, and none of its own; NULL: no network */
         unsigned memory; /* in MiB */
         bool kvm;
         const char *passphrase; /* the answer to every question for one; NULL: none is given */

@@ -15,11 +15,12 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "collect/driver-name.h"
 #include "path-util.h"
 #include "string-util.h"
+#include "try-image.h"
 #include "try-layer.h"
 #include "try-name.h"
+#include "try-network.h"
 #include "try-root.h"
 
 #define TEXT_MAX 1048576
@@ -70,69 +71,11 @@ const char *words_get(char *const *words, const char *key) {
         return found;
 }
 
-static bool has_built_in(const ImageTree *t, const TreeNode *node, const char *driver) {
-        _cleanup_free_ char *text = NULL;
-        char *state = NULL;
-
-        if (!S_ISREG(node->file->mode) || image_tree_text(t, node->file, TEXT_MAX, &text) < 0)
-                return false;
-        for (char *line = strtok_r(text, "\n", &state); line;
-             line = strtok_r(NULL, "\n", &state)) {
-                char name[DRIVER_NAME_MAX];
-
-                if (driver_name_of_path(line, name) >= 0 && streq(name, driver))
-                        return true;
-        }
-        return false;
-}
-
-/* As a file, or in the image's own list of what the kernel has built in. */
-static bool has_driver(const ImageTree *t, const char *driver) {
-        const TreeNode *built_in = NULL;
-
-        TREE_FOREACH(node, t->tree) {
-                char name[DRIVER_NAME_MAX];
-
-                if (streq(path_basename(node->path), "modules.builtin"))
-                        built_in = node;
-                else if (S_ISREG(node->file->mode) && strstr(node->path, "/lib/modules/") &&
-                         driver_name_of_path(node->path, name) >= 0 && streq(name, driver))
-                        return true;
-        }
-        return built_in && has_built_in(t, built_in, driver);
-}
-
 static bool bus_is_there(const ImageTree *t, const TryBus *bus) {
         for (size_t i = 0; i < ELEMENTSOF(bus->drivers) && bus->drivers[i]; i++)
                 if (!has_driver(t, bus->drivers[i]))
                         return false;
         return true;
-}
-
-/* The tag that a module is in the image for; NULL. */
-static const char *fact_of(const DescribedModule *module) {
-        return startswith(module->reason, "fact ");
-}
-
-static bool has_fact(const Described *d, const char *prefix) {
-        for (size_t i = 0; d && i < d->n_modules; i++) {
-                const char *fact = fact_of(&d->modules[i]);
-
-                if (fact && startswith(fact, prefix))
-                        return true;
-        }
-        return false;
-}
-
-/* Not a tag that only begins so: "block:md-raid1" is none of RAID10. */
-static bool has_whole_fact(const Described *d, const char *tag) {
-        for (size_t i = 0; d && i < d->n_modules; i++) {
-                const char *fact = fact_of(&d->modules[i]);
-
-                if (fact && streq(fact, tag))
-                        return true;
-        }
-        return false;
 }
 
 /* An image that is for a disk, and lacks its driver, is to fail. */
@@ -279,13 +222,6 @@ static int choose_lvm(Choice *c) {
         return MIN_OF(r, 0);
 }
 
-static bool has_library(const ImageTree *t, const char *name) {
-        TREE_FOREACH(node, t->tree)
-                if (startswith(path_basename(node->path), name))
-                        return true;
-        return false;
-}
-
 /* What today's systems have, unless the image has a cryptsetup from before that. */
 static unsigned choose_luks_version(const ImageTree *t) {
         return has_library(t, "libcryptsetup.so.4") && !has_library(t, "libcryptsetup.so.12") ? 1
@@ -365,6 +301,9 @@ static int choose_name(Choice *c) {
                 r = value ? name_take_root(&c->root, value) : 0;
         if (r != 0)
                 return MIN_OF(r, 0);
+        /* Its disk is served by that name or another. */
+        if (value && c->root.card && (startswith(value, "nbd:") || startswith(value, "/dev/nbd")))
+                value = NULL;
         if (value && str_printf(&word, "root=%s", value) < 0)
                 return -ENOMEM;
         r = word ? strv_consume(&c->root.not_tried, TAKE_PTR(word)) : 0;
@@ -391,6 +330,8 @@ static bool is_tried(const TryRoot *root, const char *fact) {
                 return streq(rest, root->filesystem);
         if ((rest = startswith(fact, "transport:")))
                 return streq(rest, root->bus->name);
+        if (streq(fact, "net") || streq(fact, "block:nbd"))
+                return root->card != NULL;
         if (streq(fact, "block:dm"))
                 return root->group || root->luks_uuid;
         if (streq(fact, "block:lvm"))
@@ -426,6 +367,7 @@ static int choose(Choice *c) {
         c->root.filesystem = choose_filesystem(c);
         c->root.bus = try_bus_choose(c->tree, c->described);
         c->root.luks_version = choose_luks_version(c->tree);
+        try_network_choose(&c->root, c->tree, c->described, c->words);
         r = choose_luks(c);
         if (r >= 0)
                 r = choose_name(c);

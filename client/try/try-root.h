@@ -12,6 +12,12 @@ typedef struct TryBus {
         const char *drivers[4];
 } TryBus;
 
+/* A network card, likewise. */
+typedef struct TryCard {
+        const char *device;
+        const char *drivers[2];
+} TryCard;
+
 typedef struct TryRoot {
         const char *filesystem; /* "ext4" */
         char *uuid, *label; /* of it */
@@ -26,6 +32,9 @@ typedef struct TryRoot {
         char *usr_uuid; /* of a file system of its own for /usr, on a disk of its own; NULL: none */
         char *resume_uuid; /* of a swap, likewise */
         const TryBus *bus;
+        const TryCard *card; /* its disk comes over the network, by NBD; NULL: it doesn't */
+        const char *unserved; /* it would have to come over the network in a way that is not served
+                               * here: "NFS"; "NBD" without a card that the image has a driver for */
         char **words; /* to add to the kernel command line */
         char **not_tried; /* tags of facts.h that the image is for, and the scratch root is not */
 } TryRoot;

@@ -29,7 +29,7 @@ static char *describe(const TryRoot *root) {
                          known(root->luks_uuid), root->luks_name ?: "", root->key ?: "");
         if (root->md_uuid)
                 snprintf(md, sizeof(md), " raid%u=%s", root->md_level, known(root->md_uuid));
-        assert_true(str_printf(&text, "%s %s%s%s%s%s%s%s%s%s%s%s%s%s%s%s", root->filesystem,
+        assert_true(str_printf(&text, "%s %s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s", root->filesystem,
                                known(root->uuid), root->label ? " label=" : "", root->label ?: "",
                                root->group ? " lvm=" : "", root->group ?: "",
                                root->group ? "/" : "", root->volume ?: "", luks, md,
@@ -38,6 +38,8 @@ static char *describe(const TryRoot *root) {
                                root->usr_uuid ? known(root->usr_uuid) : "",
                                root->resume_uuid ? " swap=" : "",
                                root->resume_uuid ? known(root->resume_uuid) : "",
+                               root->card ? " card=" : "", root->card ? root->card->device : "",
+                               root->unserved ? " unserved=" : "", root->unserved ?: "",
                                *not_tried ? " not:" : "") >= 0);
         if (*not_tried) {
                 char *longer;
@@ -101,6 +103,7 @@ static void check(const char *files, const char *facts, const char *line, const 
 }
 
 #define DRIVER(name) "lib/modules/1/kernel/" name ".ko;"
+#define CARD DRIVER("virtio_net") DRIVER("virtio_pci")
 
 static void test_choices(void **state) {
         static const struct {
@@ -136,7 +139,20 @@ static void test_choices(void **state) {
                 { "x", "resume", "resume=/dev/sda2 mount.usr=LABEL=u",
                   "ext4 new not:resume=/dev/sda2,mount.usr=LABEL=u,resume" },
                 /* What can't be made is told, and a plain root is. */
-                { "x", "fs:nfs net", "root=nfs:a:/b", "ext4 new not:root=nfs:a:/b,fs:nfs,net" },
+                /* Over the network: a disk on NBD, with a card that there is a driver for. What is said
+                 * comes before what the image is for. */
+                { CARD, "block:nbd net fs:xfs", "", "xfs new card=virtio-net-pci" },
+                { CARD, NULL, "root=nbd:a:b:xfs ip=10.0.0.1", "ext4 new card=virtio-net-pci" },
+                { CARD, NULL, "root=LABEL=x netroot=nbd:a:1", "ext4 new label=x card=virtio-net-pci" },
+                { DRIVER("e1000"), NULL, "root=/dev/nbd0 nbdroot=a,b", "ext4 new card=e1000" },
+                { CARD, "block:nbd net block:lvm", "", "ext4 new lvm=initrddtry/root card=virtio-net-pci" },
+                { CARD, "block:nbd net", "root=LABEL=x", "ext4 new label=x not:block:nbd,net" },
+                { "x", "block:nbd net", "", "ext4 new unserved=NBD not:block:nbd,net" },
+                { CARD, "fs:ext4 block:iscsi net", "", "ext4 new unserved=iSCSI not:block:iscsi,net" },
+                { CARD, NULL, "root=LABEL=x netroot=iscsi:a::::b", "ext4 new label=x unserved=iSCSI" },
+                { "x", "fs:nfs net", "", "ext4 new unserved=NFS not:fs:nfs,net" },
+                { "x", NULL, "root=/dev/nfs nfsroot=a:/b", "ext4 new unserved=NFS not:root=/dev/nfs" },
+                { "x", "fs:nfs net", "root=nfs:a:/b", "ext4 new unserved=NFS not:root=nfs:a:/b,fs:nfs,net" },
                 { "x", "block:lvm-thin block:lvm live", "", "ext4 new lvm=initrddtry/root not:block:lvm-thin,live" },
         };
 

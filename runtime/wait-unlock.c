@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * initrdd-wait-unlock SECONDS: what lacks a disk is not started without it while that disk may be
+ * initrdd-wait-unlock SECONDS [NODE]: what lacks a disk is not started without it while that disk may be
  * behind a passphrase. A timer gives the disks of an array, or of a volume group, half a minute; who
  * thinks of a passphrase, or looks for the stick with the key, takes longer. What is started
  * without a disk that is then there has to be made whole again, and what was written in between is on
@@ -19,6 +19,11 @@
  *
  * All of that ends: who is asked has an end in mistyped passphrases and in timeout= of crypttab(5), or
  * sits there. There is nothing to listen to that would tell more than to look again does.
+ *
+ * With a NODE, the root's, it is what initrdd-locked.service runs when an encrypted device could not be
+ * opened, or has not come in its time. The root's own time has not even begun then (device.c), and it would
+ * be waited for as long again. So when SECONDS have passed since the units were read, and since the last one
+ * was opened, and the node isn't there, PID 1 is told not to wait for it.
  */
 
 #include <errno.h>
@@ -163,6 +168,54 @@ static int look(uint64_t usec, char **ret_name) {
         return 0;
 }
 
+/* When PID 1 began to start units. 0, or an error. */
+static int find_begin(uint64_t *ret) {
+        char *argv[] = { (char *) "systemctl", (char *) "show",
+                         (char *) "--property=InitRDUnitsLoadFinishTimestampMonotonic,"
+                                  "UnitsLoadFinishTimestampMonotonic",
+                         NULL };
+        _cleanup_free_ char *text = NULL;
+        _cleanup_strv_free_ char **lines = NULL;
+        uint64_t begin = 0;
+        int r;
+
+        r = ask(argv, &text);
+        if (r >= 0)
+                r = strv_split(&lines, text, "\n");
+        STRV_FOREACH(line, lines) {
+                const char *value = strchr(*line, '=');
+
+                if (value && strtoull(value + 1, NULL, 10) > 0)
+                        begin = strtoull(value + 1, NULL, 10);
+        }
+        if (r >= 0 && begin == 0)
+                r = -ENODATA;
+        if (r >= 0)
+                *ret = begin;
+        return r;
+}
+
+/* The root's device is no longer waited for, which ends in emergency mode, as if its time were up. */
+static int give_up(const char *node) {
+        char *argv[] = { (char *) "systemctl", (char *) "show", (char *) "--property=Job",
+                         (char *) "--",        (char *) node,   NULL };
+        _cleanup_free_ char *text = NULL, *ignored = NULL;
+        char *p;
+        Unit u;
+        int r;
+
+        r = ask(argv, &text);
+        p = text;
+        if (r < 0 || !next_unit(&p, &u) || !u.job)
+                return r;
+        fprintf(stderr,
+                "<3>The root's device %s is not there, and what it may be on was not opened\n",
+                node);
+        return ask((char *[]) { (char *) "systemctl", (char *) "cancel", (char *) "--",
+                                (char *) u.job, NULL },
+                   &ignored);
+}
+
 /* What it was to wait for is there, or the real root is switched to. */
 static void on_sigterm(int signo) {
         (void) signo;
@@ -171,26 +224,34 @@ static void on_sigterm(int signo) {
 
 int main(int argc, char *argv[]) {
         struct sigaction action = { .sa_handler = on_sigterm };
+        const char *node = argc > 2 ? argv[2] : NULL;
         _cleanup_free_ char *told = NULL;
         unsigned seconds, failed = 0;
+        uint64_t begin = 0;
 
-        if (argc != 2 || parse_unsigned(argv[1], &seconds) < 0) {
-                fprintf(stderr, "initrdd-wait-unlock SECONDS\n");
+        if (argc < 2 || argc > 3 || parse_unsigned(argv[1], &seconds) < 0) {
+                fprintf(stderr, "initrdd-wait-unlock SECONDS [NODE]\n");
                 return 2;
         }
         sigaction(SIGTERM, &action, NULL);
         setlinebuf(stdout);
+        if (node && find_begin(&begin) < 0)
+                return EXIT_FAILURE;
         for (;;) {
                 char *name = NULL;
                 int r;
 
+                if (node && access(node, F_OK) >= 0)
+                        return EXIT_SUCCESS;
                 r = look(seconds * USEC_PER_SEC, &name);
                 failed = r < 0 ? failed + 1 : 0;
                 if (failed == TRIES)
                         fprintf(stderr, "Nobody can say what is still to be opened: %s\n",
                                 strerror(-r));
-                if (r == 0 || failed == TRIES)
+                if (failed == TRIES || (r == 0 && !node))
                         return EXIT_SUCCESS;
+                if (r == 0 && now_monotonic_usec() >= begin + seconds * USEC_PER_SEC)
+                        return give_up(node) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
                 if (r > 0) {
                         if (!told || !streq(told, name))
                                 printf("Waiting for what %s opens\n", name);

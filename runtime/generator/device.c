@@ -8,12 +8,14 @@
  *   rootdelay=SECONDS      at least as long; systemd's own 90 seconds are not shortened
  *
  * systemd waits for devices by units of their names, so the limit is a drop-in of that unit. Where
- * root= names no device (NFS, an automatic root) there is nothing to wait for here. Encrypted devices are
- * waited for as long: one that comes too late for systemd-cryptsetup@.service is never opened.
+ * root= names no device (NFS) there is nothing to wait for here. Encrypted devices are waited for as long:
+ * one that comes too late for systemd-cryptsetup@.service is never opened. And so is /usr.
  *
  * Where a passphrase may be asked for, what may lie behind it is only waited for when nobody is asked any
  * more: who looks for the passphrase for longer than 90 seconds has to find the boot where it was. That is the
- * root, /usr and what is resumed from; the encrypted devices themselves are waited for as ever.
+ * root, /usr and what is resumed from; the encrypted devices themselves are waited for as ever. When one of
+ * them doesn't come in that time, initrdd-locked.service sees to it that the root is not waited for as long
+ * again (wait-unlock.c).
  */
 
 #include <ctype.h>
@@ -27,6 +29,8 @@
 #include "string-util.h"
 
 #define SYSTEMD_SECONDS 90
+/* Where udev makes a link to the root that is found by the type of its partition. */
+#define GPT_AUTO_ROOT "/dev/gpt-auto-root"
 
 char *unit_escape_path(const char *path) {
         char *out = malloc(4 * strlen(path) + 1), *o = out;
@@ -122,10 +126,23 @@ static int set_timeout(const Generator *g, const char *node, const char *name, u
         return generator_write(g, g->normal, path, text);
 }
 
+/* What mount.usr= names; NULL: nothing. The caller frees. */
+static int find_usr(const Generator *g, char **ret) {
+        const char *value = option_get(g, "mount.usr");
+
+        *ret = NULL;
+        return value ? device_node(value, ret) : 0;
+}
+
 int device_set_timeouts(const Generator *g, const char *root, const char *name, unsigned seconds) {
         _cleanup_strv_free_ char **sources = NULL;
+        _cleanup_free_ char *usr = NULL;
         int r = root ? set_timeout(g, root, name, seconds) : 0;
 
+        if (r >= 0)
+                r = find_usr(g, &usr);
+        if (usr && r >= 0)
+                r = set_timeout(g, usr, name, seconds);
         if (r >= 0)
                 r = crypt_find_sources(g, &sources);
         STRV_FOREACH(source, sources)
@@ -175,6 +192,52 @@ static int wait_for_answers(const Generator *g, const char *root) {
         return r;
 }
 
+/* What could not be opened, or has not come. */
+static int end_behind(const Generator *g, const char *root, unsigned seconds) {
+        _cleanup_free_ char *node = unit_quote(root), *text = NULL;
+        int r = may_ask(g);
+
+        if (r <= 0)
+                return r;
+        if (!node ||
+            str_printf(&text,
+                       "[Unit]\n"
+                       "Description=End of the Wait for an Encrypted Device\n"
+                       "Documentation=man:initrdd-cmdline(7)\n"
+                       "DefaultDependencies=no\n"
+                       "ConditionPathIsMountPoint=!/sysroot\n"
+                       "Conflicts=shutdown.target initrd-cleanup.service emergency.target\n"
+                       "Before=shutdown.target initrd-cleanup.service\n"
+                       "\n"
+                       "[Service]\n"
+                       "Type=oneshot\n"
+                       "StandardError=journal+console\n"
+                       "ExecStart=-/usr/lib/initrdd/initrdd-wait-unlock %u %s\n",
+                       seconds, node) < 0)
+                return -ENOMEM;
+        r = generator_write(g, g->normal, "initrdd-locked.service", text);
+        return r < 0 ? r
+                     : generator_write(g, g->normal,
+                                       "systemd-cryptsetup@.service.d/60-initrdd.conf",
+                                       "[Unit]\nOnFailure=initrdd-locked.service\n");
+}
+
+/* What the kernel command line says; -ENOENT: nothing. */
+static int find_seconds(const Generator *g, unsigned *ret) {
+        unsigned seconds;
+
+        if (option_seconds(g, "rd.timeout", ret) >= 0)
+                return 0;
+        if (option_seconds(g, "rd.retry", &seconds) >= 0 && seconds > 0) {
+                *ret = seconds;
+                return 0;
+        }
+        if (option_seconds(g, "rootdelay", &seconds) < 0 || seconds <= SYSTEMD_SECONDS)
+                return -ENOENT;
+        *ret = seconds;
+        return 0;
+}
+
 /* dracut's word for what nothing here mounts: systemd would wait for a device of that name. */
 static void warn_of_unsupported(const Generator *g) {
         const char *root = option_get(g, "root");
@@ -184,8 +247,10 @@ static void warn_of_unsupported(const Generator *g) {
 }
 
 int generate_device(const Generator *g) {
+        const char *root = option_get(g, "root");
         _cleanup_free_ char *node = NULL;
-        unsigned seconds = 0, delay = 0;
+        unsigned seconds = SYSTEMD_SECONDS;
+        bool automatic = (!root && !live_is_root(g)) || (root && streq(root, "gpt-auto")), said;
         int r;
 
         warn_of_unsupported(g);
@@ -194,17 +259,11 @@ int generate_device(const Generator *g) {
                 r = wait_for_answers(g, node);
         if (r < 0)
                 return r;
-        r = option_seconds(g, "rd.timeout", &seconds);
-        if (r < 0) {
-                r = option_seconds(g, "rd.retry", &seconds);
-                if (r >= 0 && seconds == 0)
-                        r = -ENOENT;
-        }
-        if (r < 0 && option_seconds(g, "rootdelay", &delay) >= 0 && delay > SYSTEMD_SECONDS) {
-                seconds = delay;
-                r = 0;
-        }
-        if (r < 0)
-                return 0;
-        return device_set_timeouts(g, node, "60-initrdd.conf", seconds);
+        said = find_seconds(g, &seconds) >= 0;
+        if (said)
+                r = device_set_timeouts(g, automatic ? GPT_AUTO_ROOT : node, "60-initrdd.conf",
+                                        seconds);
+        if (r >= 0 && node && seconds > 0)
+                r = end_behind(g, node, seconds);
+        return r;
 }

@@ -117,7 +117,7 @@ bool unit_value_is_valid(const char *value);
 
 /* The node that root= names, 1; 0 when it names none. The caller frees. */
 int device_root_node(const Generator *g, char **ret);
-/* How long the root's node, or none if NULL, and the encrypted devices that it may lie on are waited for,
+/* How long the root's node, or none if NULL, /usr, and the encrypted devices that they may lie on are waited for,
  * 0: for ever. Of drop-ins the last name counts. */
 int device_set_timeouts(const Generator *g, const char *root, const char *name, unsigned seconds);
 /* crypt.c: the nodes of all encrypted devices that are named; not of those that say themselves how long

@@ -55,6 +55,13 @@ def timeout(unit, text, *more):
                         for u in (unit,) + more})
 
 
+def locked(node, seconds):
+    """The root is not waited for as long again when what it may be on was not opened."""
+    return {"n/initrdd-locked.service": 'ExecStart=-/usr/lib/initrdd/initrdd-wait-unlock %d "%s"\n'
+                                        % (seconds, node),
+            "n/systemd-cryptsetup@.service.d/60-initrdd.conf": "[Unit]\nOnFailure=initrdd-locked.service\n"}
+
+
 EARLY = ("cmdline", "pre-udev", "pre-trigger", "initqueue")
 
 
@@ -128,6 +135,8 @@ OVERLAY, LIVE = "n/initrdd-overlay.service", "n/initrdd-live.service"
 FIND = "n/initrdd-live-find.service"
 DEBIAN = ' "boot=live" "live" "filesystem.squashfs"'
 BY_UUID = r"dev-disk-by\x2duuid-12\x2d34"
+NODE, LOCKED = "/dev/disk/by-uuid/12-34", r"dev-disk-by\x2duuid-5\x2d6"
+GPT_AUTO = r"dev-gpt\x2dauto\x2droot"
 CASES = [
     ("", ALL, ""),
     ("quiet splash rd.lvmx=1 ard.md=0 xrd.break", ALL, ""),
@@ -218,7 +227,12 @@ CASES = [
      timeout(r"dev-disk-by\x2dlabel-my\x5cx20disk", "3s"), ""),
     ("root=PARTUUID=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartuuid-a", "3s"), ""),
     ("root=PARTLABEL=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartlabel-a", "3s"), ""),
-    ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", ALL, ""),
+    ("root=LABEL= rd.timeout=3", ALL, ""), ("rd.timeout=3", timeout(GPT_AUTO, "3s"), ""),
+    ("root=gpt-auto rd.timeout=0", timeout(GPT_AUTO, "infinity"), ""),
+    ("root=UUID=12-34 mount.usr=LABEL=u rd.timeout=20",
+     timeout(BY_UUID, "20s", r"dev-disk-by\x2dlabel-u"), ""),
+    ("root=UUID=12-34 mount.usr=LABEL=u", ALL, ""), ("root=UUID=12-34 mount.usr rd.timeout=2", timeout(
+        BY_UUID, "2s"), ""),
     ("root=cifs://u:secret@h/s rd.timeout=3", ALL, "root=cifs:... is not supported"),
     ("root=virtiofs:tag", share("tag", "virtiofs", "ro"), ""),
     ("root=virtiofs:tag rw rootflags=dax", share("tag", "virtiofs", "rw,dax"), ""),
@@ -232,16 +246,17 @@ CASES = [
     ("root=virtiofs:", ALL, "root=virtiofs: is no tag"),
     ("root=tag rootfstype=ext4", ALL, ""), ("rootfstype=9p", ALL, ""),
     # and from when on
-    ("root=UUID=12-34 rd.luks.uuid=5-6", behind(BY_UUID), ""),
+    ("root=UUID=12-34 rd.luks.uuid=5-6", dict(behind(BY_UUID), **locked(NODE, 90)), ""),
     # What is encrypted is waited for as long as what lies on it.
     ("root=UUID=12-34 luks.name=5-6=a rd.timeout=9",
-     dict(timeout(BY_UUID, "9s", r"dev-disk-by\x2duuid-5\x2d6"), **behind(BY_UUID)), ""),
+     dict(timeout(BY_UUID, "9s", LOCKED), **behind(BY_UUID), **locked(NODE, 9)), ""),
     ("root=/dev/md0 rd.luks.uuid=luks-5-6 rd.luks.data=5-6=LABEL=x rd.luks.key=5-6=/k:UUID=7 rd.timeout=0",
      dict(timeout("dev-md0", "infinity", r"dev-disk-by\x2duuid-5\x2d6", r"dev-disk-by\x2dlabel-x"),
           **behind("dev-md0")), ""),
-    ("rd.luks.uuid=5-6 rd.luks.data=5-6 rd.timeout=9", timeout(r"dev-disk-by\x2duuid-5\x2d6", "9s"), ""),
+    ("rd.luks.uuid=5-6 rd.luks.data=5-6 rd.timeout=9", timeout(GPT_AUTO, "9s", LOCKED), ""),
     ("root=/dev/mapper/vg-root rd.luks.options=discard mount.usr=UUID=12-34 resume=/dev/mapper/vg-swap",
-     behind(r"dev-mapper-vg\x2droot", r"dev-mapper-vg\x2dswap", BY_UUID), ""),
+     dict(behind(r"dev-mapper-vg\x2droot", r"dev-mapper-vg\x2dswap", BY_UUID),
+          **locked("/dev/mapper/vg-root", 90)), ""),
     ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/mapper/a", behind("dev-mapper-a"), ""),
     ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/vda", ALL, ""),
     ("root=gpt-auto rd.luks.uuid=5-6 resume=UUID=12-34", ALL, ""),
@@ -652,7 +667,8 @@ class Generator(unittest.TestCase):
     def test_crypttab(self):
         """Who is asked for a passphrase by it is not hurried."""
         self.write("r/etc/crypttab", "c /dev/vdb none luks\n")
-        self.check("root=UUID=12-34", dict(behind(BY_UUID), **{"r/etc/crypttab": ""}), "")
+        self.check("root=UUID=12-34", dict(behind(BY_UUID), **{"r/etc/crypttab": ""},
+                                           **locked(NODE, 90)), "")
 
     def test_crypttab_timeout(self):
         """Who says nothing else is waited for as long as the root."""
@@ -660,7 +676,8 @@ class Generator(unittest.TestCase):
                    "d PARTUUID=5 none luks,x-systemd.device-timeout=5\ne PARTLABEL=x none\n")
         self.check("root=UUID=12-34 rd.timeout=9", {
             **timeout(BY_UUID, "9s", "dev-vdc", r"dev-disk-by\x2dpartlabel-x"),
-            **behind(BY_UUID), "r/etc/crypttab": ""}, "")
+            **behind(BY_UUID), **locked(NODE, 9),
+            "r/etc/crypttab": ""}, "")
 
     def test_own_rules(self):
         """Rules of the image's own, of the same names, are replaced."""

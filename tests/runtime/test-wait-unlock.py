@@ -21,6 +21,7 @@ n=$(wc -l <called)
 [ -e $n ] && cat $n && ! grep -q '^Failed' $n
 """
 SHOW = "show --property=Id,ActiveState,Job,BindsTo,ActiveEnterTimestampMonotonic -- systemd-cryptsetup@*.service"
+BEGIN = "show --property=InitRDUnitsLoadFinishTimestampMonotonic,UnitsLoadFinishTimestampMonotonic"
 DEVICE = "dev-disk-by\\x2duuid-1.device"
 
 
@@ -134,6 +135,37 @@ class WaitUnlock(unittest.TestCase):
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stderr, "^Nobody can say")
 
+    def test_root(self):
+        """An encrypted device has not come: the root is not waited for as long again, but as long as what
+        was opened last says, and as long as if there were none."""
+        begin, ask, cancel = BEGIN, "show --property=Job -- /dev/nowhere", "cancel -- 7"
+        long_ago = "InitRDUnitsLoadFinishTimestampMonotonic=1\nUnitsLoadFinishTimestampMonotonic=0\n"
+        done = self.run_here([long_ago, unit("a", "inactive", *JOB), device("inactive"), "Job=7\n", ""],
+                             "1", "/dev/nowhere")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertRegex(done.stderr, "^<3>The root's device /dev/nowhere is not there, [^\\n]*\\n$")
+        self.assertEqual((self.called()[0], self.called()[3:]), (begin, [ask, cancel]))
+        done = self.run_here([long_ago, unit("a", "activating"), "", "Job=7\n", ""], "1", "/dev/nowhere")
+        self.assertEqual((done.returncode, self.called()), (0, [begin, SHOW, SHOW, ask, cancel]))
+        # Its time is not up.
+        now = time_usec()
+        done = self.run_here(["UnitsLoadFinishTimestampMonotonic=%d\n" % now] + [""] * 7, "2", "/dev/nowhere")
+        self.assertGreater(time_usec() - now, 2000000)
+        self.assertIn(SHOW, self.called()[2])
+        # Nobody waits for it.
+        for answer in ("Job=0\n", "Job=\n", "\n"):
+            done = self.run_here([long_ago, "", answer], "1", "/dev/nowhere")
+            self.assertEqual((done.returncode, done.stderr, self.called()), (0, "", [begin, SHOW, ask]))
+        # It is there.
+        done = self.run_here([long_ago], "1", "/dev/null")
+        self.assertEqual((done.returncode, done.stderr, self.called()), (0, "", [begin]))
+        # Nobody to ask ends nothing.
+        for answers in ([], ["UnitsLoadFinishTimestampMonotonic=\n"], ["\n"], [""]):
+            done = self.run_here(answers, "1", "/dev/nowhere")
+            self.assertEqual((done.returncode, self.called()), (1, [begin]))
+        done = self.run_here([long_ago], "1", "/dev/nowhere")
+        self.assertEqual((done.returncode, self.called()), (0, [begin] + [SHOW] * 3))
+
     def test_is_stopped(self):
         """Because the array is complete now: that is no failure."""
         for n in range(1, 9):
@@ -146,9 +178,9 @@ class WaitUnlock(unittest.TestCase):
             self.assertEqual(process.wait(), 0)
 
     def test_usage(self):
-        for arguments in (("x",), ("1", "2"), ("-1",)):
+        for arguments in (("x",), ("1", "/a", "/b"), ("-1",)):
             done = self.run_here([""], *arguments)
-            self.assertEqual((done.returncode, done.stderr), (2, "initrdd-wait-unlock SECONDS\n"))
+            self.assertEqual((done.returncode, done.stderr), (2, "initrdd-wait-unlock SECONDS [NODE]\n"))
 
 
 if __name__ == "__main__":

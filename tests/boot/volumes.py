@@ -74,7 +74,9 @@ ROOTS.update({
     "ddf": _on("ddf", "/dev/md\\S+", ["block:md", "block:md-raid1"], {"mdraid"}, then=_WRITES),
     "imsm": _on("imsm", "/dev/md\\S+", ["block:md", "block:md-raid1"], {"mdraid"}, then=_WRITES,
                 image=_IMSM, attach=qemu.sata),
-    "raid10": _on("raid10", "/dev/md\\S+", ["block:md", "block:md-raid10"], {"mdraid"}),
+    "raid-levels": _on("raid-levels", "/dev/mapper/levelsvg-root",
+                       ["block:lvm"] + ["block:md-raid" + level for level in ("0", "4", "6", "10")],
+                       {"dm", "lvm", "mdraid"}),
     # The array lacks the disk that is asked for until its timer has run out, and is not started without it.
     # The root's device has less time than that; it begins when nobody is asked any more.
     "raid1-on-luks": _on("raid1-on-luks", "/dev/md\\S+", ["block:md", "block:md-raid1", "block:crypt"],
@@ -114,7 +116,7 @@ ROOTS.update({
 _HIBERNATES = ROOTS["hibernate"].command_line + " test.hibernate="
 
 # Other rows have the host images of these, or what they would show.
-GENERIC_ALONE = ("multipath", "imsm", "raid10", "raid1-on-luks", "lvm-raid1", "lvm-mirror",
+GENERIC_ALONE = ("multipath", "imsm", "raid-levels", "raid1-on-luks", "lvm-raid1", "lvm-mirror",
                  "hibernate", "pkcs11")
 
 CASES = [

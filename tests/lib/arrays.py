@@ -61,12 +61,27 @@ SETS = {one.name: one for one in (
     # disks are written down there.
     Set("imsm", 2, "export IMSM_NO_PLATFORM=1" + _CONTAINER % "imsm", 128 * MIB, tells=WRITES,
         programs=_MDMON, drivers=("ahci", "sd_mod"), sata=True),
-    Set("raid10", 4, """
-        mdadm --create /dev/md10 --run --assume-clean --metadata=1.2 --homehost=any --name=ten \\
-                --level=10 --raid-devices=4 $1 $2 $3 $4
-        fill /dev/md10
-        mdadm --stop /dev/md10
-    """, drivers=("raid10",)),
+    # An array of each level that no other set has, on partitions; the root is on all of them.
+    Set("raid-levels", 4, """
+        for disk in $1 $2 $3 $4; do
+                printf ',23M\\n,23M\\n,23M\\n,23M\\n' | sfdisk -q $disk
+        done
+        array() {
+                level=$1
+                shift
+                mdadm --create /dev/md$level --run --assume-clean --metadata=1.2 --homehost=any \\
+                        --name=level$level --level=$level --raid-devices=$# "$@"
+        }
+        array 0 ${1}1 ${2}1
+        array 4 ${1}2 ${2}2 ${3}2
+        array 6 ${1}3 ${2}3 ${3}3 ${4}3
+        array 10 ${1}4 ${2}4 ${3}4 ${4}4
+        lvm vgcreate levelsvg /dev/md0 /dev/md4 /dev/md6 /dev/md10
+        lvm lvcreate -qq -y -Wn -Zn -i 4 -L 48M -n root levelsvg
+        fill /dev/mapper/levelsvg-root
+        lvm vgchange -an levelsvg
+        mdadm --stop /dev/md0 /dev/md4 /dev/md6 /dev/md10
+    """, 96 * MIB, drivers=("raid0", "raid10", "raid456"), programs=("/sbin/sfdisk",), packages=("fdisk",)),
     # Below an array; of the second disk there is a key.
     Set("raid1-on-luks", 2, """
         luks luks2 %s $1

@@ -7,6 +7,7 @@
  *   rd.emergency=ACTION    reboot, poweroff or halt (without rd.shell=0 it means nothing)
  *   rd.info, rd.debug      what is started, and what that has to say, is told on the console; with
  *                          rd.debug also all that PID 1 and udev have to say
+ *   rd.plymouth=0          no splash; plymouth.enable=0 would be one for the real root, too
  */
 
 #include <errno.h>
@@ -94,5 +95,7 @@ int generate_console(const Generator *g) {
         r = add_emergency(g);
         if (r >= 0 && (debug || info))
                 r = add_debug(g, debug);
+        if (r >= 0 && !option_bool(g, "rd.plymouth", true))
+                r = generator_link(g, g->early, "plymouth-start.service", "/dev/null");
         return r;
 }

@@ -238,14 +238,6 @@ static int find_seconds(const Generator *g, unsigned *ret) {
         return 0;
 }
 
-/* dracut's word for what nothing here mounts: systemd would wait for a device of that name. */
-static void warn_of_unsupported(const Generator *g) {
-        const char *root = option_get(g, "root");
-
-        if (root && startswith(root, "cifs:"))
-                generator_warn(g, "root=cifs:... is not supported");
-}
-
 int generate_device(const Generator *g) {
         const char *root = option_get(g, "root");
         _cleanup_free_ char *node = NULL;
@@ -253,7 +245,6 @@ int generate_device(const Generator *g) {
         bool automatic = (!root && !live_is_root(g)) || (root && streq(root, "gpt-auto")), said;
         int r;
 
-        warn_of_unsupported(g);
         r = device_root_node(g, &node);
         if (r >= 0)
                 r = wait_for_answers(g, node);

@@ -68,6 +68,8 @@ int generate_dmraid(const Generator *g);
 int generate_crypt(const Generator *g);
 int generate_netblock(const Generator *g);
 int generate_device(const Generator *g);
+int generate_root(const Generator *g);
+int generate_driver(const Generator *g);
 int generate_console(const Generator *g);
 int generate_network(const Generator *g);
 int generate_nfs(const Generator *g);
@@ -75,6 +77,7 @@ int generate_share(const Generator *g);
 int generate_live(const Generator *g);
 int generate_overlay(const Generator *g);
 int generate_step(const Generator *g);
+int generate_unsupported(const Generator *g);
 
 /* device.c: /dev/disk/by-uuid/a-b → "dev-disk-by\x2duuid-a\x2db". The caller frees. */
 char *unit_escape_path(const char *path);
@@ -114,6 +117,10 @@ char *unit_quote(const char *word);
 char *unit_escape_percent(const char *value);
 /* A value can stand in a unit: nothing but printing characters, and no line goes on after it. */
 bool unit_value_is_valid(const char *value);
+
+/* root.c: the units that systemd's generator makes of root=WHAT, before those that it makes by itself. `type`
+ * and `flags` are those of the command line where they are NULL. 0 or an error that was logged. */
+int root_generate(const Generator *g, const char *what, const char *type, const char *flags);
 
 /* The node that root= names, 1; 0 when it names none. The caller frees. */
 int device_root_node(const Generator *g, char **ret);

@@ -60,35 +60,6 @@ static int add_unit(const Generator *g, const char *kind, const char *descriptio
         return r < 0 ? r : generator_add_symlink(g, "initrd-root-device.target", "wants", unit);
 }
 
-static int add_root(const Generator *g, const char *what, const char *type, const char *flags) {
-        const char *directories[] = { g->early, g->early, g->early };
-        const char *kind = type ?: option_get(g, "rootfstype");
-        const char *options = flags ?: option_get(g, "rootflags");
-        _cleanup_free_ char *line = NULL;
-        bool writable = false, said = false;
-
-        STRV_FOREACH(word, g->words)
-                if (streq(*word, "ro") || streq(*word, "rw")) {
-                        writable = streq(*word, "rw");
-                        said = true;
-                }
-        if ((kind && strpbrk(kind, " \t\"'\\")) || (options && strpbrk(options, " \t\"'\\"))) {
-                generator_warn(g, "The type or the options of the root are malformed");
-                kind = options = NULL;
-        }
-        if (str_printf(&line, "SYSTEMD_PROC_CMDLINE=root=%s%s%s%s%s%s", what,
-                       kind ? " rootfstype=" : "", kind ?: "", options ? " rootflags=" : "",
-                       options ?: "",
-                       !said      ? ""
-                       : writable ? " rw"
-                                  : " ro") < 0)
-                return -ENOMEM;
-        return generator_run(g, "systemd-fstab-generator", directories,
-                             (char *[]) { line, (char *) "SYSTEMD_IN_INITRD=1",
-                                          (char *) "SYSTEMD_FSTAB=/dev/null",
-                                          (char *) "SYSTEMD_SYSROOT_FSTAB=/dev/null", NULL });
-}
-
 /* udev's path_id(8) has the address, the port, the target and the LUN of such a disk. In /run, since in the
  * real root the link is still the root's name. */
 static int add_rule(const Generator *g, const Iscsi *iscsi) {
@@ -118,7 +89,7 @@ static int add_iscsi(const Generator *g, bool dhcp) {
         if (r >= 0 && iscsi.root)
                 r = add_rule(g, &iscsi);
         if (r >= 0 && iscsi.root)
-                r = add_root(g, ISCSI_ROOT, NULL, NULL);
+                r = root_generate(g, ISCSI_ROOT, NULL, NULL);
         return r < 0 ? r : 1;
 }
 
@@ -131,7 +102,7 @@ static int add_nbd(const Generator *g, bool dhcp) {
                 return r;
         r = add_unit(g, "nbd", "Network Block Devices", "modprobe@nbd.service", true, nbd.root);
         if (r >= 0 && nbd.root)
-                r = add_root(g, nbd.devices[0].node, nbd.type, nbd.flags);
+                r = root_generate(g, nbd.devices[0].node, nbd.type, nbd.flags);
         return r < 0 ? r : 1;
 }
 

@@ -503,7 +503,6 @@ static int find_bootdev(const Generator *g, Network *network) {
 }
 
 static int add_word(const Generator *g, Network *network, const char *word, bool routes) {
-        static const char *const unsupported[] = { "rd.ethtool", "rd.znet" };
         const char *v;
 
         if ((v = option_value(word, "rd.route")))
@@ -530,9 +529,6 @@ static int add_word(const Generator *g, Network *network, const char *word, bool
                 generator_warn(g,
                                "%s is not supported and was ignored; bond=NAME:INTERFACE,... is",
                                word);
-        for (size_t i = 0; i < ELEMENTSOF(unsupported); i++)
-                if (option_value(word, unsupported[i]))
-                        generator_warn(g, "%s is not supported and was ignored", word);
         return 0;
 }
 

@@ -78,21 +78,36 @@ static const Step *find_other(const char *name) {
         return NULL;
 }
 
-/* The step before which a word asks for a shell; NULL: none. */
-static const Step *asked(const char *word) {
+/* Adds the steps before which a word asks for a shell; initramfs-tools has lists of them. What is none is a
+ * line in the log. */
+static int add_asked(const Generator *g, const char *word, bool asked[ELEMENTSOF(steps)]) {
         const char *value = option_value(word, "rd.break"), *other = option_value(word, "break");
+        _cleanup_strv_free_ char **names = NULL;
+        const Step *step = NULL;
+        bool wrong = false;
 
-        /* All is there, and nothing has been stopped yet. */
-        if (value && *value == '\0' && !endswith(word, "="))
-                return find_step("pre-pivot");
-        return value ? find_step(value) : other ? find_other(other) : NULL;
-}
-
-static bool has_break(const Generator *g, const Step *step) {
-        STRV_FOREACH(word, g->words)
-                if (asked(*word) == step)
-                        return true;
-        return false;
+        if (!value && !other)
+                return 0;
+        if (value) {
+                /* All is there, and nothing has been stopped yet. */
+                step = *value == '\0' && !endswith(word, "=") ? find_step("pre-pivot")
+                                                              : find_step(value);
+                wrong = !step;
+        } else if (*other == '\0')
+                step = find_other(other);
+        else if (strv_split(&names, other, ",") < 0)
+                return -ENOMEM;
+        if (step)
+                asked[step - steps] = true;
+        STRV_FOREACH(name, names) {
+                step = **name ? find_other(*name) : NULL;
+                if (step)
+                        asked[step - steps] = true;
+                wrong = wrong || !step;
+        }
+        if (wrong)
+                generator_warn(g, "%s names no step of the boot and was ignored", word);
+        return 0;
 }
 
 /* How many hooks the image has for the step, or an error; and whether one is marked. */
@@ -231,21 +246,17 @@ static int add_gates(const Generator *g, const Step *step) {
         return 0;
 }
 
-static void warn_of_unknown(const Generator *g) {
-        STRV_FOREACH(word, g->words)
-                if ((option_value(*word, "rd.break") || option_value(*word, "break")) &&
-                    !asked(*word))
-                        generator_warn(g, "%s names no step of the boot and was ignored", *word);
-}
-
 int generate_step(const Generator *g) {
+        bool asked[ELEMENTSOF(steps)] = {};
         int r = 0;
 
-        warn_of_unknown(g);
+        STRV_FOREACH(word, g->words)
+                if (add_asked(g, *word, asked) < 0)
+                        return -ENOMEM;
         for (const Step *step = steps; step < steps + ELEMENTSOF(steps) && r >= 0; step++) {
                 bool required = false;
 
-                if (has_break(g, step))
+                if (asked[step - steps])
                         r = add_break(g, step);
                 if (r >= 0)
                         r = count_hooks(g, step, &required);

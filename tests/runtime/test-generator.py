@@ -17,12 +17,14 @@ import unittest
 
 GENERATOR = os.path.abspath(sys.argv.pop(1))
 CRYPTSETUP = "/usr/lib/systemd/system-generators/systemd-cryptsetup-generator"
+FSTAB = "/usr/lib/systemd/system-generators/systemd-fstab-generator"
 LOCAL = "r/etc/lvm/lvmlocal.conf"
 MASKED = {"r/etc/udev/rules.d/" + name: "-> /dev/null"
           for name in ("69-lvm.rules", "69-dm-lvm.rules", "69-dm-lvm-metad.rules")}
 MD = "r/etc/udev/rules.d/62-initrdd-md.rules"
 DMRAID_SET = "r/etc/udev/rules.d/66-initrdd-dmraid.rules"
 DMRAID = "r/etc/udev/rules.d/67-initrdd-dmraid.rules"
+MODPROBE = "r/etc/modprobe.d/60-initrdd.conf"
 JOURNAL = "r/etc/systemd/journald.conf.d/60-initrdd.conf"
 ALL = {LOCAL: "monitoring = 0"}
 UUID = "77777777-0000-4000-8000-000000000001"
@@ -222,7 +224,6 @@ CASES = [
     ("root=UUID=12-34 rootdelay=soon", ALL, "rootdelay=soon"),
     ("root=/dev/mapper/vg-root rd.timeout=3", timeout(r"dev-mapper-vg\x2droot", "3s"), ""),
     ("root=/dev//vda1/ rd.timeout=3", timeout("dev-vda1", "3s"), ""),
-    ("root=block:/dev/vda rd.timeout=3", timeout("dev-vda", "3s"), ""),
     ("'root=LABEL=my disk' rd.timeout=3",
      timeout(r"dev-disk-by\x2dlabel-my\x5cx20disk", "3s"), ""),
     ("root=PARTUUID=a rd.timeout=3", timeout(r"dev-disk-by\x2dpartuuid-a", "3s"), ""),
@@ -245,6 +246,36 @@ CASES = [
      share("tag", "9p", "ro,trans=xen", "9pnet_virtio"), ""),
     ("root=virtiofs:", ALL, "root=virtiofs: is no tag"),
     ("root=tag rootfstype=ext4", ALL, ""), ("rootfstype=9p", ALL, ""),
+    ("root=UUID=12-34 rootflags=noatime", ALL, ""),
+    ("root=UUID=12-34 rootflags=noatime,x-systemd.mount-timeout=5",
+     dict(ALL, **{"n/sysroot.mount.d/10-initrdd.conf": "-> /dev/null"}), ""),
+    ("rd.skipfsck", dict(ALL, **{"n/systemd-fsck%s.service.d/60-initrdd.conf" % name:
+                                 "ConditionPathExists=!/etc/initrd-release\n"
+                                 for name in ("-root", "-usr", "@")}), ""),
+    ("rd.skipfsck=0", ALL, ""), ("rd.skipfsck=x", ALL, "rd.skipfsck=x is neither"),
+    ("'root=block:/dev/a b'", ALL, "root=block:/dev/a b names no device"),
+    ("root=block:x", ALL, "root=block:x names no device"),
+    # drivers
+    ("rd.driver.pre=a-b,c_1 rd.driver.pre=d,c_1",
+     dict(ALL, **{"r/etc/modules-load.d/60-initrdd.conf": "command line\na-b\nc_1\nd\n"}), ""),
+    ("rd.driver.blacklist=a,b blacklist=c,a",
+     dict(ALL, **{MODPROBE: "\nblacklist a\nblacklist b\nblacklist c\n"}), ""),
+    ("rd.driver.post=a,b rd.driver.blacklist=c", dict(ALL, **{
+        MODPROBE: "\nblacklist c\nblacklist a\nblacklist b\n",
+        "n/initrdd-driver-post.service": ["ExecStart=modprobe -a a b\n", "After=systemd-udev-trigger.service\n"],
+        "n/initrd.target.wants/initrdd-driver-post.service": "-> ../initrdd-driver-post.service"}), ""),
+    ("rd.driver.pre", ALL, "rd.driver.pre names no driver"), ("rd.driver.post=", ALL, "names no driver"),
+    ("blacklist=,", ALL, "names no driver"),
+    ("rd.driver.blacklist=a/b,c", dict(ALL, **{MODPROBE: "command line\nblacklist c\n"}), '"a/b" is no name'),
+    ("'rd.driver.post=a b'", ALL, '"a b" is no name of a driver'),
+    ("rd.driver.pre=" + "x" * 56, ALL, "is no name of a driver"),
+    # what nobody does
+    ("rd.luks.serial=1", ALL, "rd.luks.serial=1 is not supported and was ignored; say rd.luks.uuid="),
+    ("rd.luks.allow-discards root=x", ALL, "rd.luks.allow-discards is not supported and was ignored; say rd.luks"),
+    ("rd.nvmf.discover=tcp,a,b", ALL, "rd.nvmf.discover=tcp,a,b is not supported"),
+    ("rd.hostonly=0", ALL, "rd.hostonly=0 is not supported"), ("rd.memdebug=0", ALL, ""),
+    ("rd.memdebug=3", ALL, "rd.memdebug=3 is not"), ("rd.memdebugx=3 rd.nvmf", ALL, ""),
+    ("rootfallback=LABEL=b", ALL, "rootfallback=LABEL=b is not"),
     # and from when on
     ("root=UUID=12-34 rd.luks.uuid=5-6", dict(behind(BY_UUID), **locked(NODE, 90)), ""),
     # What is encrypted is waited for as long as what lies on it.
@@ -290,7 +321,10 @@ CASES = [
     ("break=mount", step("pre-mount", "initrd.target"), ""),
     ("break=bottom", step("pre-pivot", "initrd.target"), ""),
     ("break=init", step("cleanup", "initrd-switch-root.target"), ""),
-    ("break=x", ALL, "break=x names no step"),
+    ("break=x", ALL, "break=x names no step"), ("break=", step("pre-mount", "initrd.target"), ""),
+    ("break=top,bottom", dict(step("cmdline", "sysinit.target"), **step("pre-pivot", "initrd.target")), ""),
+    ("break=top,x", step("cmdline", "sysinit.target"), "break=top,x names no step"),
+    ("rd.break=cmdline,mount", ALL, "rd.break=cmdline,mount names no step"),
     ("rd.shell", ALL, ""), ("rd.shell=1", ALL, ""), ("rd.emergency=reboot", ALL, ""),
     ("rd.shell=0", dict(ALL, **{"e/emergency.service": "systemctl --force halt\n"}), ""),
     ("rd.shell=0 rd.emergency=reboot",
@@ -312,6 +346,8 @@ CASES = [
         "n/initrd-switch-root.target.wants/initrdd-debug-end.service":
             "-> ../initrdd-debug-end.service"}), ""),
     ("rd.debug=0 rd.info=0", ALL, ""),
+    ("rd.plymouth=0", dict(ALL, **{"e/plymouth-start.service": "-> /dev/null"}), ""),
+    ("splash rd.plymouth plymouth.enable=0", ALL, ""),
     # images on a medium
     ("root=live:LABEL=A", by_label(), ""), ("root=live:CDLABEL=A", by_label(), ""),
     ("root=live:CDLABEL=A rd.live.image", by_label(), ""),
@@ -594,6 +630,13 @@ class Generator(unittest.TestCase):
                 self.assertEqual(bool(units), unit is not None)
                 if unit:
                     self.assertIn("n/systemd-cryptsetup@%s.service" % unit, units)
+
+    @unittest.skipUnless(os.path.exists(FSTAB), "systemd-fstab-generator is not installed")
+    def test_block(self):
+        """What systemd's own generator would take for a name."""
+        self.check("root=block:/dev/vda rd.timeout=3 rootflags=noatime rw", dict(timeout("dev-vda", "3s"), **{
+            "e/sysroot.mount": ["What=/dev/vda\n", "Options=noatime,rw\n"]}), "",
+            lambda path: path.startswith("e/") and path != "e/sysroot.mount")
 
     def test_multipath(self):
         for line, files, expected, log in MULTIPATH_CASES:

@@ -80,9 +80,10 @@ CASES = (
           around=nfs(dhcp=("--dhcp-option=17,nfs4:%s:vers=4.1" % _AT,)),
           command_line="root=dhcp ip=dhcp BOOTIF=01-" + servers.MACS[0].replace(":", "-")),
      # All that lies on top of cards, by names that the command line gives them.
-     generic("nfs-vlan-on-bond", "nfs4", around=nfs(dhcp=None, cards=2, vlan=5),
+     generic("nfs-bridge-on-vlan-on-bond", "nfs4", around=nfs(dhcp=None, cards=2, vlan=5),
              command_line="root=nfs:%s %s bond=bond0:lan0,lan1:mode=active-backup,miimon=100"
-                          " vlan=bond0.5:bond0 ip=%s::%s:%d::bond0.5:none rd.net.timeout.carrier=60"
+                          " vlan=bond0.5:bond0 bridge=br0:bond0.5 ip=%s::%s:%d::br0:none"
+                          " rd.net.timeout.carrier=60"
                           % (_AT, _MACS, servers.STATIC, servers.SERVER, servers.PREFIX)),
      generic("debian13-generic-nfs4", "nfs4", "debian13", command_line=_NO_READ_PLUS),
      host("debian13-host-nfs4", "nfs4", "debian13", command_line=_NO_READ_PLUS),

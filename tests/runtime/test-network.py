@@ -197,6 +197,13 @@ CASES = [
         "lan0": LAN0 + " " + PART + "Bond=bond0 " + KEEP,
         "bond0": named("bond0") + " " + PART + "VLAN=bond0.5 " + KEEP,
         "bond0.5": by_none(named("bond0.5"))}, "--quiet", ""),
+    # And a bridge with such a VLAN
+    ("vlan=lan0.5:lan0 bridge=br0:lan0.5 ip=%s::br0:none" % FOUR, {
+        "90-initrdd-lan0.5.netdev": "[NetDev] Name=lan0.5 Kind=vlan [VLAN] Id=5",
+        "90-initrdd-br0.netdev": "[NetDev] Name=br0 Kind=bridge",
+        "lan0": LAN0 + " " + PART + "VLAN=lan0.5 " + KEEP,
+        "lan0.5": named("lan0.5") + " " + PART + "Bridge=br0 " + KEEP,
+        "br0": by_none(named("br0"))}, "--quiet", ""),
     # Routes and servers
     ("ip=%s::lan0:none rd.route=10.1.0.0/16:10.0.0.2:lan0" % FOUR,
      {"lan0": by_none(LAN0, more=STATIC + " [Route] Destination=10.1.0.0/16 Gateway=10.0.0.2")},

@@ -395,6 +395,8 @@ static int diff_now(const Side *a) {
         r = side_init_now(&b, &now);
         if (r >= 0) {
                 r = diff(a, &b);
+                if (r == EXIT_STATUS_FAILED)
+                        image_now_hint(&now, a->name);
                 side_done(&b);
         } else {
                 say("Out of memory");

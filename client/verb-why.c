@@ -263,8 +263,10 @@ int verb_why(int argc, char *argv[]) {
         } else if (w.array && give_json(json_pack("{s:o, s:o}", "image", json_path(path), "paths",
                                                   w.array)) != EXIT_STATUS_DONE)
                 status = EXIT_STATUS_FAILED;
-        if (w.now_state > 0)
+        if (w.now_state > 0) {
+                image_now_hint(&w.now, path);
                 image_now_done(&w.now);
+        }
         image_tree_free(w.tree);
         described_files_free(w.files);
         return status;

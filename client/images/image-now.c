@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
+#include <sys/stat.h>
+
 #include "client.h"
 #include "image-now.h"
 #include "string-util.h"
@@ -36,6 +38,9 @@ int image_now_init(ImageNow *now, const Described *d, bool quiet) {
         if (r >= 0)
                 return 0;
         r = quiet ? EXIT_STATUS_FAILED : say_failure(&now->report);
+        if (!quiet && !arg_root && !arg_kernel_dir &&
+            now->report.failure.kind == FAILURE_NO_SUCH_KERNEL)
+                say("If the image is of another system, --root= or --kernel-dir= names it.");
         image_now_done(now);
         return r;
 }
@@ -44,4 +49,18 @@ void image_now_done(ImageNow *now) {
         build_free(now->build);
         request_done(&now->request);
         report_done(&now->report);
+}
+
+void image_now_hint(const ImageNow *now, const char *path) {
+        _cleanup_free_ char *output = NULL;
+        struct stat a, b;
+
+        if (arg_quiet || arg_root || arg_facts || build_output_path(now->build, &output) < 0 ||
+            (stat(path, &a) >= 0 && stat(output, &b) >= 0 && a.st_dev == b.st_dev &&
+             a.st_ino == b.st_ino))
+                return;
+        say("This was told by a build for this machine; if %s is an image of another, --root= or "
+            "--facts= "
+            "names that.",
+            path);
 }

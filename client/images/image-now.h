@@ -17,3 +17,7 @@ typedef struct ImageNow {
  * `quiet`. It must stay where it is. */
 int image_now_init(ImageNow *now, const Described *described, bool quiet);
 void image_now_done(ImageNow *now);
+
+/* A line, unless the image at `path` is one of this machine's own: that a build for another system was
+ * perhaps meant, and which options say so. */
+void image_now_hint(const ImageNow *now, const char *path);

@@ -4,8 +4,11 @@ container, and for a disk to boot from."""
 
 import atexit
 import os
+import re
 import shutil
 import subprocess
+import threading
+import time
 
 import cache
 import debian
@@ -183,8 +186,49 @@ def _end(process):
         process.wait()
 
 
-def container(root, log, timeout=300):
-    """Boots a system with systemd-nspawn and waits for its end."""
+def _leader(process):
+    """The container's first process, which systemd-nspawn is the parent of; None."""
+    with open("/proc/%d/task/%d/children" % (process.pid, process.pid), encoding="ascii") as stream:
+        children = stream.read().split()
+    for pid in children:
+        with open("/proc/%s/status" % pid, encoding="utf-8") as stream:
+            if re.search(r"^NSpid:\t\d+\t1$", stream.read(), re.MULTILINE):
+                return int(pid)
+    return None
+
+
+class Machine:
+    """A container that runs, as systemd-machined would tell of it to who says --machine=NAME."""
+    NAME = "initrdd-test"
+
+    def __init__(self, process):
+        self.leader = _leader(process)
+        assert self.leader, "systemd-nspawn has no container"
+
+    def run(self, *command):
+        """(status, stdout, stderr)"""
+        script = ('mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/machines && '
+                  'printf "CLASS=container\\nLEADER=%s\\n" "$1" >"/run/systemd/machines/$2" && '
+                  'shift 2 && exec "$@"')
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", str(self.leader), self.NAME,
+                               *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace", timeout=120,
+                              check=False)
+        return done.returncode, done.stdout, done.stderr
+
+
+def _call_when(process, path, call):
+    """Once a file is there, or never when the container ends before."""
+    while process.poll() is None:
+        if os.path.exists(path):
+            call(Machine(process))
+            return
+        time.sleep(0.2)
+
+
+def container(root, log, timeout=300, outside=None):
+    """Boots a system with systemd-nspawn and waits for its end. `outside` is called with the Machine
+    as soon as a step has made /test/outside, and is to make /test/inside."""
     if not shutil.which("systemd-nspawn"):
         report.skip("there is no systemd-nspawn")
     # Two would manage one control group: that of who starts them.
@@ -194,6 +238,9 @@ def container(root, log, timeout=300):
              "--private-network", "--boot", "systemd.journald.forward_to_console=0"],
             stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
         try:
+            if outside:
+                threading.Thread(target=_call_when, daemon=True, args=(
+                    process, os.path.join(root, "test/outside"), outside)).start()
             process.wait(timeout)
         finally:
             _end(process)

@@ -10,7 +10,8 @@
  *
  * /run is kept over the switch of roots: there the files of the root's own networkd, if it is used,
  * come first where their names do. Addresses are kept in any case (KeepConfiguration=), and for good:
- * a lease would end with nobody to renew it, and the root be gone.
+ * a lease would end with nobody to renew it, and the root be gone. Those of IPv6, and routes, only from
+ * the switch on (network/keep-network.c).
  *
  * And of PID 1: how systemd-networkd-wait-online waits, and that the network is waited for without a
  * need (rd.neednet=1).

@@ -85,6 +85,9 @@ CASES = (
                           " vlan=bond0.5:bond0 bridge=br0:bond0.5 ip=%s::%s:%d::br0:none"
                           " rd.net.timeout.carrier=60"
                           % (_AT, _MACS, servers.STATIC, servers.SERVER, servers.PREFIX)),
+     host("nfs-ipv6", "nfs4", expect=_shows("4", "[%s]" % servers.SERVER6),
+          command_line="root=nfs4:[%s]:%s ip=%s:dhcp6"
+                       % (servers.SERVER6, servers.EXPORT, servers.MACS[0].replace(":", "-"))),
      generic("debian13-generic-nfs4", "nfs4", "debian13", command_line=_NO_READ_PLUS),
      host("debian13-host-nfs4", "nfs4", "debian13", command_line=_NO_READ_PLUS),
      # A shutdown that needs the network to the end.

@@ -56,9 +56,9 @@ unsigned long long attempt_limit(const Generator *g) {
 static void end_line(Output *o) {
         o->line[o->n] = '\0';
         /* What iscsistart does comes behind what went wrong: it goes through a buffer. nbd-client says
-         * good-bye. */
+         * good-bye, and curl where more can be read of it. */
         if (*str_strip(o->line) && !strstr(o->line, ": Logging into ") &&
-            !streq(str_strip(o->line), "Exiting."))
+            !streq(str_strip(o->line), "Exiting.") && !startswith(o->last, "curl: ("))
                 strcpy(o->last, str_strip(o->line));
         o->n = 0;
 }

@@ -17,8 +17,8 @@ unsigned long long attempt_limit(const Generator *g);
 
 /*
  * Runs argv[0], found at the path `program`, and waits for its end; what it leaves running is left
- * alone. What it says goes to standard output, and its last line is `ret_reason` when it failed: to be
- * freed by the caller, never NULL. Killed, with its children, when it is later than `until`.
+ * alone. What it says goes to standard output, and its last line that says why is `ret_reason` when it
+ * failed: to be freed by the caller, never NULL. Killed, with its children, when it is later than `until`.
  * 0: it succeeded. 1: it failed. A negative errno: it could not be run.
  */
 int attempt_run(const char *program, char *const argv[], unsigned long long until,

@@ -11,6 +11,7 @@ devices. The servers that something is fetched from are here, in the network of 
 import http.server
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ import time
 import unittest
 
 LIVE, OVERLAY, FIND, FETCH = (os.path.abspath(sys.argv.pop(1)) for _ in range(4))
-PROGRAMS = ("unshare", "mksquashfs", "mke2fs", "losetup", "curl")
+PROGRAMS = ("unshare", "mksquashfs", "mke2fs", "losetup", "curl", "openssl")
 # $1 is the directory with the images; $live, $find, $overlay and $fetch are the programs.
 PREPARE = """
 cd "$1"
@@ -95,15 +96,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except OSError:
             pass # who asked has had enough
 
+    def handle(self):
+        try:
+            super().handle()
+        except ssl.SSLError:
+            pass # who asked does not trust us
+
     def log_message(self, *_):
         pass
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers until the end of the block; knows what it was asked."""
+    """Answers until the end of the block; knows what it was asked. It speaks TLS with the certificate and key
+    in the file `secure`. Who asks it as a proxy gets the answers of any other server from it, too."""
 
-    def __init__(self):
+    def __init__(self, secure=None):
         super().__init__(("127.0.0.1", 0), Handler)
+        if secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(secure)
+            # The handshake is for the thread of the connection: who gives up there ends no other one.
+            self.socket = context.wrap_socket(self.socket, server_side=True,
+                                              do_handshake_on_connect=False)
         self.requests, self.logins = [], set()
         self.thread = threading.Thread(target=self.serve_forever)
 
@@ -173,7 +187,8 @@ class Programs(unittest.TestCase):
     def shell(cls, script, **environment):
         environment = dict(os.environ, live=LIVE, overlay=OVERLAY, find=FIND, fetch=FETCH, LC_ALL="C",
                            **environment)
-        for name in [name for name in environment if name.lower().endswith("_proxy")]:
+        for name in [name for name in environment if name.lower().endswith("_proxy")
+                     or name in ("CURL_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE")]:
             del environment[name]
         return subprocess.run(["unshare", "-m", "sh", "-ec", script, "sh", cls.directory], text=True,
                               env=environment,
@@ -331,6 +346,41 @@ class Programs(unittest.TestCase):
         # Once in any case.
         _, server = self.fetch("/missing", 1, "last try: (22)")
         self.assertEqual(server.requests.count("GET /missing"), 1)
+
+    def test_certificate(self):
+        """A server must prove who it is, to somebody that the image trusts, unless nobody asks."""
+        pem = os.path.join(self.directory, "server.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                        "-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", pem, "-out", pem + ".crt"], check=True, stderr=subprocess.DEVNULL)
+        with open(pem, "ab") as stream, open(pem + ".crt", "rb") as crt:
+            stream.write(crt.read())
+        trust = "mount -t tmpfs tmpfs /etc/ssl/certs\ncp %s /etc/ssl/certs/ca-certificates.crt\n" \
+            % (pem + ".crt")
+        for option, before, works in (("", "", False), ("rd.noverifyssl=0", "", False),
+                                      ("rd.noverifyssl", "", True), ("", trust, True)):
+            with self.subTest(option=option, before=before), Server(pem) as server:
+                line = "root=live:https://127.0.0.1:%d/file rd.timeout=1 %s" % (server.server_port, option)
+                done = self.shell(PREPARE + before + '"$fetch"\n' + self.IS_THERE,
+                                  SYSTEMD_PROC_CMDLINE=line)
+                self.assertEqual(done.returncode, 0 if works else 1, done.stdout)
+                self.assertIn("Fetching https://" if works else "last try: (60) SSL certificate problem",
+                              done.stdout)
+                self.assertEqual(server.requests, ["HEAD /file", "GET /file"] if works else [])
+
+    def test_proxy(self):
+        """The proxy is asked, even for the name of the server."""
+        with Server() as server:
+            done = self.shell(PREPARE + '"$fetch"\n' + self.IS_THERE, SYSTEMD_PROC_CMDLINE=(
+                "root=live:http://nowhere.invalid/file rd.timeout=1 proxy=http://127.0.0.1:%d"
+                % server.server_port))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(server.requests, ["%s http://nowhere.invalid/file" % word
+                                           for word in ("HEAD", "GET")])
+        done = self.shell(PREPARE + '"$fetch"', SYSTEMD_PROC_CMDLINE=(
+            "root=live:http://nowhere.invalid/file rd.timeout=1 proxy=127.0.0.1:%d" % server.server_port))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("last try: (7) Failed to connect to 127.0.0.1", done.stdout)
 
     def test_later(self):
         told, _ = self.fetch("/late", 0, "can't be had yet: (22)", "SERVER/late is there",

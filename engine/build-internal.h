@@ -35,5 +35,7 @@ int build_save_record(Build *b, const ImageRecord *record);
 
 /* How the fragments of this build are packed. */
 PackOptions build_pack_options(const Build *b);
+/* Whether idle makes one segment of several fragments. */
+bool build_joins(const Build *b);
 /* The names of those that had to be packed are appended. 0 or -ENOMEM. */
 int build_list_packed(const Build *b, char ***packed);

@@ -11,6 +11,7 @@
 #include "build-internal.h"
 #include "fd-util.h"
 #include "image/description.h"
+#include "pack/join.h"
 #include "path-util.h"
 #include "string-util.h"
 
@@ -53,6 +54,9 @@ static bool could_be_better(const Build *b, const ImageRecord *record) {
                 if (record->fragments[i].compression != COMPRESSION_NONE &&
                     record->fragments[i].level < b->profile->idle_level)
                         return true;
+        for (size_t i = 0; i < record->n_runs; i++)
+                if (!image_record_is_joined(record, &record->runs[i]))
+                        return true;
         return false;
 }
 
@@ -86,26 +90,58 @@ int build_is_current(Build *b, ImageRecord **ret) {
         return 1;
 }
 
-/* The fragments as the image has them, if their content is what this build has collected. */
-static bool take_fragments(const Build *b, const ImageRecord *record) {
+/* Whether the image's next fragment is what was collected, from fragment number `k` on: how many that
+ * are, more than one for a run; 0. */
+static size_t match_fragment(const Fragments *fs, size_t k, const StoredFragment *old, Run *ret) {
+        const Fragment *f = fs->fragments[k];
+
+        if (XXH128_isEqual(old->content, f->content) && old->raw_size == f->raw_size)
+                return 1;
+        if (run_find(fs, k, ret) && ret->first == k && ret->raw_size == old->raw_size &&
+            XXH128_isEqual(old->content, ret->content))
+                return ret->n;
+        return 0;
+}
+
+static bool match_level(const Build *b, const Fragment *f, const StoredFragment *old) {
         bool best = b->options->best && b->profile->idle_level > 0;
 
-        if (record->n_fragments != b->fragments->n)
-                return false;
-        for (size_t i = 0; i < record->n_fragments; i++) {
-                const StoredFragment *old = &record->fragments[i];
-                Fragment *f = b->fragments->fragments[i];
+        return f->scope == SCOPE_EARLY || b->profile->compression == COMPRESSION_NONE ||
+               (old->compression == b->profile->compression &&
+                (old->level == b->profile->idle_level ||
+                 (!best && old->level == b->profile->level)));
+}
 
-                if (!XXH128_isEqual(old->content, f->content) || old->raw_size != f->raw_size)
+static bool match_fragments(const Build *b, const ImageRecord *record) {
+        const Fragments *fs = b->fragments;
+        size_t k = 0;
+        Run run;
+
+        for (size_t i = 0; i < record->n_fragments; i++) {
+                size_t n = k < fs->n ? match_fragment(fs, k, &record->fragments[i], &run) : 0;
+
+                if (n == 0 || !match_level(b, fs->fragments[k], &record->fragments[i]))
                         return false;
-                if (f->scope != SCOPE_EARLY && b->profile->compression != COMPRESSION_NONE &&
-                    (old->compression != b->profile->compression ||
-                     (old->level != b->profile->idle_level &&
-                      (best || old->level != b->profile->level))))
-                        return false;
-                f->stored = *old;
+                k += n;
         }
-        return true;
+        return k == fs->n;
+}
+
+/* The fragments as the image has them, if their content is what this build has collected. 1, 0 or
+ * -ENOMEM. */
+static int take_fragments(const Build *b, const ImageRecord *record) {
+        Fragments *fs = b->fragments;
+        Run run;
+
+        if (could_be_better(b, record) || !match_fragments(b, record))
+                return 0;
+        for (size_t i = 0; i < record->n_fragments; i++) {
+                if (match_fragment(fs, i, &record->fragments[i], &run) > 1 &&
+                    fragments_join(fs, &run) < 0)
+                        return -ENOMEM;
+                fs->fragments[i]->stored = record->fragments[i];
+        }
+        return 1;
 }
 
 /* Whether the file ends with these bytes, and `before` are in front of them. */
@@ -131,8 +167,11 @@ int build_is_same(Build *b) {
                 return 0;
         if (build_output_path(b, &path) < 0)
                 return report_oom(b->report);
-        if (lstat(path, &st) < 0 || !image_record_is(record, &st) || !take_fragments(b, record))
+        if (lstat(path, &st) < 0 || !image_record_is(record, &st))
                 return 0;
+        r = take_fragments(b, record);
+        if (r <= 0)
+                return r < 0 ? report_oom(b->report) : 0;
         for (size_t i = 0; i < record->n_fragments; i++)
                 before += record->fragments[i].size;
         r = description_pack(b->fragments, b->plan, b->profile, b->kernel, &description, &size);
@@ -146,6 +185,61 @@ int build_merge_traces(Build *b) {
 
         for (size_t i = 0; i < b->n_collections && r >= 0; i++)
                 r = trace_merge(b->trace, b->collections[i]->trace);
+        return r;
+}
+
+static int add_parts(ImageRecord *record, Fragment *const *parts, size_t n,
+                     Compression compression) {
+        StoredFragment *p =
+                        reallocarray(record->parts, record->n_parts + n, sizeof(StoredFragment));
+
+        if (!p)
+                return -ENOMEM;
+        record->parts = p;
+        for (size_t i = 0; i < n; i++)
+                record->parts[record->n_parts++] = (StoredFragment) {
+                        .content = parts[i]->content,
+                        .compression = compression,
+                        .raw_size = parts[i]->raw_size,
+                };
+        return 0;
+}
+
+static int add_run(ImageRecord *record, Scope scope, const Run *run, Fragment *const *parts,
+                   Compression compression) {
+        ImageRun *p = reallocarray(record->runs, record->n_runs + 1, sizeof(ImageRun));
+
+        if (!p)
+                return -ENOMEM;
+        record->runs = p;
+        record->runs[record->n_runs++] = (ImageRun) {
+                .content = run->content,
+                .raw_size = run->raw_size,
+                .n_parts = (uint32_t) run->n,
+                .kernel = scope == SCOPE_KERNEL,
+        };
+        return add_parts(record, parts, run->n, compression);
+}
+
+/* What is one segment already, and what may become one at idle. */
+static int add_runs(const Build *b, ImageRecord *record) {
+        const Fragments *fs = b->fragments;
+        Run run;
+        int r = 0;
+
+        if (!build_joins(b))
+                return 0;
+        for (size_t i = 0; i < fs->n && r >= 0; i++) {
+                const Fragment *f = fs->fragments[i];
+
+                if (f->n_parts == 0)
+                        continue;
+                run = (Run) { i, f->n_parts, f->content, f->raw_size };
+                r = add_run(record, f->scope, &run, f->parts, b->profile->compression);
+        }
+        for (size_t i = 0; r >= 0 && run_find(fs, i, &run); i = run.first + run.n)
+                r = add_run(record, fs->fragments[run.first]->scope, &run,
+                            fs->fragments + run.first, b->profile->compression);
         return r;
 }
 
@@ -183,6 +277,9 @@ int build_make_record(Build *b, Target *target, ImageRecord **ret) {
         record->n_fragments = b->fragments->n;
         for (size_t i = 0; i < b->fragments->n; i++)
                 record->fragments[i] = b->fragments->fragments[i]->stored;
+        r = add_runs(b, record);
+        if (r < 0)
+                return r;
         record->n_collections = b->n_collections;
         memcpy(record->collections, b->keys, b->n_collections * sizeof(XXH128_hash_t));
         *ret = TAKE_PTR(record);

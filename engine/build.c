@@ -15,6 +15,7 @@
 #include "fd-util.h"
 #include "image/assemble.h"
 #include "image/description.h"
+#include "pack/join.h"
 #include "string-util.h"
 
 int build_new(Build **ret, const BuildOptions *options, Report *report) {
@@ -82,6 +83,31 @@ PackOptions build_pack_options(const Build *b) {
         };
 }
 
+bool build_joins(const Build *b) {
+        return b->profile->idle_level > 0 && compression_joins(b->profile->compression);
+}
+
+/* One segment of what the store has as one; of all that can be, where an admin wants the best. */
+static int join(Build *b) {
+        StoredFragment known;
+        Run run;
+        int r = 0;
+
+        if (!build_joins(b))
+                return 0;
+        for (size_t at = 0; r >= 0 && run_find(b->fragments, at, &run);) {
+                bool joins = b->options->best ||
+                             (b->store &&
+                              store_find(b->store, run.content, b->profile->compression,
+                                         b->profile->idle_level, &known));
+
+                if (joins)
+                        r = fragments_join(b->fragments, &run);
+                at = run.first + (joins ? 1 : run.n);
+        }
+        return r < 0 ? report_oom(b->report) : 0;
+}
+
 /* The image stays, only what is known of it is new. */
 static int keep_image(Build *b, Target *target, ImageRecord **ret) {
         if (build_merge_traces(b) < 0 || build_make_record(b, target, ret) < 0)
@@ -111,7 +137,9 @@ int build_write(Build *b, ImageRecord **ret, int *ret_previous) {
         r = build_is_same(b);
         if (r != 0)
                 return r < 0 ? r : keep_image(b, target, ret);
-        r = packer_new(&packer, b->source, b->store, b->report, b->fragments, &pack);
+        r = join(b);
+        if (r >= 0)
+                r = packer_new(&packer, b->source, b->store, b->report, b->fragments, &pack);
         if (r < 0)
                 return r;
         /* For the record, which is made when everybody waits for it; now there is time. */

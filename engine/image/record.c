@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * On disk: the header, the fragments, the keys of the collections, the trace, three strings; in
- * this machine's layout, since a store never leaves its machine.
+ * On disk: the header, the fragments, the runs, their parts, the keys of the collections, the
+ * trace, three strings; in this machine's layout, since a store never leaves its machine.
  */
 
 #include "image/record.h"
@@ -14,10 +14,10 @@ typedef struct RecordHeader {
         int64_t mtime;
         XXH128_hash_t facts, hardware;
         int32_t level, idle_level;
-        uint64_t n_fragments, n_collections, trace_size, strings_size;
+        uint64_t n_fragments, n_runs, n_parts, n_collections, trace_size, strings_size;
 } RecordHeader;
 
-static const char record_magic[8] = "IRDIMG2";
+static const char record_magic[8] = "IRDIMG3";
 
 int image_record_new(ImageRecord **ret) {
         ImageRecord *r = calloc(1, sizeof(ImageRecord));
@@ -35,6 +35,8 @@ ImageRecord *image_record_free(ImageRecord *r) {
         free(r->kernel);
         free(r->profile);
         free(r->fragments);
+        free(r->runs);
+        free(r->parts);
         free(r->collections);
         trace_free(r->trace);
         free(r);
@@ -45,6 +47,13 @@ bool image_record_is(const ImageRecord *r, const struct stat *st) {
         return S_ISREG(st->st_mode) && (r->ino == 0 || r->ino == st->st_ino) &&
                r->size == (uint64_t) st->st_size &&
                r->mtime == (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+bool image_record_is_joined(const ImageRecord *r, const ImageRun *run) {
+        for (size_t i = 0; i < r->n_fragments; i++)
+                if (XXH128_isEqual(r->fragments[i].content, run->content))
+                        return true;
+        return false;
 }
 
 void image_record_set(ImageRecord *r, const struct stat *st) {
@@ -68,6 +77,8 @@ int image_record_serialize(const ImageRecord *r, char **ret, size_t *ret_size) {
                 .level = r->level,
                 .idle_level = r->idle_level,
                 .n_fragments = r->n_fragments,
+                .n_runs = r->n_runs,
+                .n_parts = r->n_parts,
                 .n_collections = r->n_collections,
                 .strings_size = output + kernel + profile,
         };
@@ -79,14 +90,19 @@ int image_record_serialize(const ImageRecord *r, char **ret, size_t *ret_size) {
         if (k < 0)
                 return k;
         h.trace_size = trace_size;
-        size = sizeof(h) + h.n_fragments * sizeof(StoredFragment) +
-               h.n_collections * sizeof(XXH128_hash_t) + h.trace_size + h.strings_size;
+        size = sizeof(h) + (h.n_fragments + h.n_parts) * sizeof(StoredFragment) +
+               h.n_runs * sizeof(ImageRun) + h.n_collections * sizeof(XXH128_hash_t) +
+               h.trace_size + h.strings_size;
         data = calloc(1, size);
         if (!data)
                 return -ENOMEM;
         p = data + sizeof(h);
         if (h.n_fragments > 0)
                 p = mempcpy(p, r->fragments, h.n_fragments * sizeof(StoredFragment));
+        if (h.n_runs > 0)
+                p = mempcpy(p, r->runs, h.n_runs * sizeof(ImageRun));
+        if (h.n_parts > 0)
+                p = mempcpy(p, r->parts, h.n_parts * sizeof(StoredFragment));
         if (h.n_collections > 0)
                 p = mempcpy(p, r->collections, h.n_collections * sizeof(XXH128_hash_t));
         p = mempcpy(p, trace, h.trace_size);
@@ -112,6 +128,32 @@ static int next_string(const char **p, const char *end, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* As many of them as there are, or NULL. Moves on behind them. */
+static void *take_array(const char **p, uint64_t n, size_t size) {
+        void *array = malloc(n * size + 1);
+
+        if (array) {
+                memcpy(array, *p, n * size);
+                *p += n * size;
+        }
+        return array;
+}
+
+/* What is read from the arrays is believed by others. */
+static bool arrays_fit(const ImageRecord *r) {
+        uint64_t n_parts = 0;
+
+        for (size_t i = 0; i < r->n_fragments; i++)
+                if (!compression_to_string(r->fragments[i].compression))
+                        return false;
+        for (size_t i = 0; i < r->n_parts; i++)
+                if (!compression_to_string(r->parts[i].compression))
+                        return false;
+        for (size_t i = 0; i < r->n_runs; i++)
+                n_parts += r->runs[i].n_parts;
+        return n_parts == r->n_parts;
+}
+
 int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
         _cleanup_(image_record_freep) ImageRecord *r = NULL;
         const char *p, *end = data + size;
@@ -124,9 +166,11 @@ int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
         memcpy(&h, data, sizeof(h));
         if (memcmp(h.magic, record_magic, sizeof(record_magic)) != 0 ||
             h.n_fragments > left / sizeof(StoredFragment) ||
+            h.n_parts > left / sizeof(StoredFragment) || h.n_runs > left / sizeof(ImageRun) ||
             h.n_collections > left / sizeof(XXH128_hash_t) || h.trace_size > left ||
             h.strings_size > left || h.strings_size == 0 ||
-            h.n_fragments * sizeof(StoredFragment) + h.n_collections * sizeof(XXH128_hash_t) +
+            (h.n_fragments + h.n_parts) * sizeof(StoredFragment) + h.n_runs * sizeof(ImageRun) +
+                                            h.n_collections * sizeof(XXH128_hash_t) +
                                             h.trace_size + h.strings_size !=
                             left ||
             XXH3_64bits(data + 16, size - 16) != h.checksum || end[-1] != '\0')
@@ -145,19 +189,17 @@ int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
         r->level = h.level;
         r->idle_level = h.idle_level;
         r->n_fragments = h.n_fragments;
+        r->n_runs = h.n_runs;
+        r->n_parts = h.n_parts;
         r->n_collections = h.n_collections;
         p = data + sizeof(h);
-        r->fragments = malloc(h.n_fragments * sizeof(StoredFragment) + 1);
-        r->collections = malloc(h.n_collections * sizeof(XXH128_hash_t) + 1);
-        if (!r->fragments || !r->collections)
+        if (!(r->fragments = take_array(&p, h.n_fragments, sizeof(StoredFragment))) ||
+            !(r->runs = take_array(&p, h.n_runs, sizeof(ImageRun))) ||
+            !(r->parts = take_array(&p, h.n_parts, sizeof(StoredFragment))) ||
+            !(r->collections = take_array(&p, h.n_collections, sizeof(XXH128_hash_t))))
                 return -ENOMEM;
-        memcpy(r->fragments, p, h.n_fragments * sizeof(StoredFragment));
-        for (size_t i = 0; i < r->n_fragments; i++)
-                if (!compression_to_string(r->fragments[i].compression))
-                        return -EBADMSG;
-        p += h.n_fragments * sizeof(StoredFragment);
-        memcpy(r->collections, p, h.n_collections * sizeof(XXH128_hash_t));
-        p += h.n_collections * sizeof(XXH128_hash_t);
+        if (!arrays_fit(r))
+                return -EBADMSG;
         k = trace_deserialize(p, h.trace_size, &r->trace);
         if (k < 0)
                 return k;

@@ -9,6 +9,14 @@
 #include "pack/store.h"
 #include "source/trace.h"
 
+/* Fragments that idle packs as one (pack/join.h), whether the image has them so or in parts. */
+typedef struct ImageRun {
+        XXH128_hash_t content;
+        uint64_t raw_size;
+        uint32_t n_parts;
+        uint32_t kernel; /* of this kernel alone: 1 */
+} ImageRun;
+
 typedef struct ImageRecord {
         char *output; /* the path of the running system */
         char *kernel, *profile;
@@ -20,6 +28,10 @@ typedef struct ImageRecord {
         int level, idle_level; /* of the profile */
         StoredFragment *fragments; /* in the order of the image */
         size_t n_fragments;
+        ImageRun *runs;
+        size_t n_runs;
+        StoredFragment *parts; /* of all runs, one after the other: content, compressor, raw size */
+        size_t n_parts;
         XXH128_hash_t *collections; /* the keys of what it was made of */
         size_t n_collections;
         uint64_t n_files, n_drivers;
@@ -33,6 +45,9 @@ DEFINE_CLEANUP_FUNC(ImageRecord *, image_record_free);
 /* As bytes for a file of the store, and back: -EBADMSG when damaged or of another version. */
 int image_record_serialize(const ImageRecord *record, char **ret, size_t *ret_size);
 int image_record_deserialize(const char *data, size_t size, ImageRecord **ret);
+
+/* Whether the image has the run as one. */
+bool image_record_is_joined(const ImageRecord *record, const ImageRun *run);
 
 /* Whether the file is the one that was written. */
 bool image_record_is(const ImageRecord *record, const struct stat *st);

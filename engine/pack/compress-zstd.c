@@ -9,6 +9,10 @@
  * checksum. It is made by one thread: with workers, where the input is cut depends on their
  * number only by accident of the version. Parallel is what packs several fragments at once.
  *
+ * Hard levels look further back than theirs do, which is 8 MiB: by hashes of long matches, since a
+ * search tree of that size would take 256 MiB to pack. The kernel takes the window of a frame from
+ * vmalloc() while it unpacks it: 32 MiB are a fifth of what a large image is unpacked.
+ *
  * Each call makes its own context, so threads share nothing. That costs little: 4 KiB at level 3
  * take 0.05 ms with all that is around them.
  */
@@ -20,9 +24,22 @@
 
 #define WINDOW_LOG_MAX 27
 #define MAGIC_SIZE 4
+#define HARD_LEVEL 19
+#define HARD_WINDOW_LOG 25
 
 DEFINE_CLEANUP_FUNC(ZSTD_CCtx *, ZSTD_freeCCtx);
 DEFINE_CLEANUP_FUNC(ZSTD_DCtx *, ZSTD_freeDCtx);
+
+static bool is_set(ZSTD_CCtx *c, ZSTD_cParameter parameter, int value) {
+        return !ZSTD_isError(ZSTD_CCtx_setParameter(c, parameter, value));
+}
+
+static bool set_parameters(ZSTD_CCtx *c, int level) {
+        return is_set(c, ZSTD_c_compressionLevel, level) && is_set(c, ZSTD_c_contentSizeFlag, 1) &&
+               is_set(c, ZSTD_c_checksumFlag, 1) &&
+               (level < HARD_LEVEL || (is_set(c, ZSTD_c_windowLog, HARD_WINDOW_LOG) &&
+                                       is_set(c, ZSTD_c_enableLongDistanceMatching, 1)));
+}
 
 int zstd_compress(int level, const void *data, size_t size, char **ret, size_t *ret_size) {
         _cleanup_(ZSTD_freeCCtxp) ZSTD_CCtx *c = NULL;
@@ -38,9 +55,7 @@ int zstd_compress(int level, const void *data, size_t size, char **ret, size_t *
         if (!c || !out)
                 return -ENOMEM;
 
-        if (ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, level)) ||
-            ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_contentSizeFlag, 1)) ||
-            ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1)))
+        if (!set_parameters(c, level))
                 return -EINVAL;
         n = ZSTD_compress2(c, out, bound, data, size);
         if (ZSTD_isError(n))

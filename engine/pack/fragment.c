@@ -24,7 +24,10 @@ const char *scope_to_string(Scope scope) {
         return scope >= 0 && scope < _SCOPE_MAX ? names[scope] : NULL;
 }
 
-static void fragment_free(Fragment *f) {
+void fragment_free(Fragment *f) {
+        for (size_t i = 0; i < f->n_parts; i++)
+                fragment_free(f->parts[i]);
+        free(f->parts);
         free(f->name);
         strv_free(f->modules);
         free(f->entries);

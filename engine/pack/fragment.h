@@ -39,7 +39,10 @@ typedef struct Fragment {
         bool cached; /* was found, not packed */
         int fd; /* the file in the store: whoever empties the store doesn't take it away */
         char *data; /* the packed bytes when the store could not keep them */
+        struct Fragment **parts; /* of a joined one (pack/join.h); its entries are theirs */
+        size_t n_parts;
 } Fragment;
+void fragment_free(Fragment *f);
 
 typedef struct Fragments {
         Fragment **fragments;

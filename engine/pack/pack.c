@@ -106,28 +106,37 @@ static int add_file(CpioWriter *w, const Entry *e, Source *source) {
         return XXH128_isEqual(XXH3_128bits(content, e->size), e->hash) ? 0 : -ESTALE;
 }
 
-int fragment_archive(const Fragment *f, Source *source, char **ret, size_t *ret_size,
-                     const char **ret_path) {
-        CpioWriter w = {};
+static int add_archive(CpioWriter *w, const Fragment *f, Source *source, const char **ret_path) {
         int r = 0;
 
+        w->ino = 0;
         for (size_t i = 0; i < f->n_entries && r >= 0; i++) {
                 const Entry *e = f->entries[i];
 
                 *ret_path = e->source ?: e->path;
                 switch (e->type) {
                 case ENTRY_DIRECTORY:
-                        r = cpio_write_directory(&w, e->path + 1, e->mode);
+                        r = cpio_write_directory(w, e->path + 1, e->mode);
                         break;
                 case ENTRY_SYMLINK:
-                        r = cpio_write_symlink(&w, e->path + 1, e->target);
+                        r = cpio_write_symlink(w, e->path + 1, e->target);
                         break;
                 default:
-                        r = add_file(&w, e, source);
+                        r = add_file(w, e, source);
                 }
         }
-        if (r >= 0)
-                r = cpio_write_trailer(&w);
+        return r < 0 ? r : cpio_write_trailer(w);
+}
+
+int fragment_archive(const Fragment *f, Source *source, char **ret, size_t *ret_size,
+                     const char **ret_path) {
+        CpioWriter w = {};
+        int r = 0;
+
+        if (f->n_parts == 0)
+                r = add_archive(&w, f, source, ret_path);
+        for (size_t i = 0; i < f->n_parts && r >= 0; i++)
+                r = add_archive(&w, f->parts[i], source, ret_path);
         if (r < 0) {
                 cpio_writer_done(&w);
                 return r;

@@ -7,6 +7,7 @@
 
 #include "pack/cpio.h"
 #include "pack/fragment.h"
+#include "pack/join.h"
 #include "pack/pack.h"
 #include "string-util.h"
 
@@ -352,12 +353,74 @@ static void test_resolve(void **state) {
         assert_non_null(fragments_get(fs, "/lib"));
 }
 
+static char *archive(const Fragment *f, size_t *ret_size) {
+        const char *path;
+        char *data;
+
+        assert_int_equal(fragment_archive(f, NULL, &data, ret_size, &path), 0);
+        assert_int_equal(*ret_size, f->raw_size);
+        return data;
+}
+
+/* Neighbours of one scope become one, whose archive is theirs one behind the other and whose content
+ * is told by theirs; what is early or the host's never does, nor what is alone. */
+static void test_join(void **state) {
+        static const Scope scopes[] = { SCOPE_EARLY,  SCOPE_EARLY,  SCOPE_KERNEL, SCOPE_SHARED,
+                                        SCOPE_SHARED, SCOPE_SHARED, SCOPE_HOST,   SCOPE_HOST };
+        _cleanup_(fragments_freep) Fragments *fs = NULL;
+        _cleanup_free_ char *expected = NULL, *joined = NULL;
+        Manifest *manifests[ELEMENTSOF(scopes)];
+        size_t expected_size = 0, size;
+        Report report = {};
+        Run run, again;
+
+        assert_int_equal(fragments_new(&fs), 0);
+        for (size_t i = 0; i < ELEMENTSOF(scopes); i++) {
+                char name[] = { 'a' + (char) i, '\0' }, path[] = { '/', 'a' + (char) i, '\0' };
+                Item items[] = { { path, name }, {} };
+
+                manifests[i] = make(items);
+                assert_int_equal(fragments_add(fs, &report, name, scopes[i], name, manifests[i]),
+                                 0);
+        }
+        assert_int_equal(fragments_finish(fs), 0);
+        assert_true(run_find(fs, 0, &run));
+        assert_int_equal(run.first, 3);
+        assert_int_equal(run.n, 3);
+        assert_true(run_find(fs, 4, &again));
+        assert_int_equal(again.n, 2);
+        assert_false(XXH128_isEqual(run.content, again.content));
+        assert_false(run_find(fs, 5, &again));
+        for (size_t i = 3; i < 6; i++) {
+                _cleanup_free_ char *part = archive(fs->fragments[i], &size);
+
+                expected = realloc(expected, expected_size + size);
+                memcpy(expected + expected_size, part, size);
+                expected_size += size;
+        }
+
+        assert_int_equal(fragments_join(fs, &run), 0);
+        assert_int_equal(fs->n, ELEMENTSOF(scopes) - 2);
+        assert_string_equal(fs->fragments[3]->name, "d+2");
+        assert_int_equal(strv_length(fs->fragments[3]->modules), 3);
+        assert_int_equal(fs->fragments[3]->n_entries, 3);
+        assert_string_equal(fs->fragments[4]->name, "g");
+        assert_true(XXH128_isEqual(fs->fragments[3]->content, run.content));
+        assert_false(run_find(fs, 0, &run));
+        joined = archive(fs->fragments[3], &size);
+        assert_int_equal(size, expected_size);
+        assert_memory_equal(joined, expected, size);
+        for (size_t i = 0; i < ELEMENTSOF(scopes); i++)
+                manifest_free(manifests[i]);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_ownership),     cmocka_unit_test(test_scopes),
                 cmocka_unit_test(test_conflicts),     cmocka_unit_test(test_same_content),
                 cmocka_unit_test(test_other_content), cmocka_unit_test(test_raw_size),
                 cmocka_unit_test(test_resolve),       cmocka_unit_test(test_parts),
+                cmocka_unit_test(test_join),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

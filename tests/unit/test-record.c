@@ -40,6 +40,15 @@ static ImageRecord *make(size_t n_fragments, size_t n_collections, bool traced) 
                 };
         for (size_t i = 0; i < n_collections; i++)
                 r->collections[i].high64 = i;
+        /* Each two fragments are a run. */
+        r->n_runs = n_fragments / 2;
+        r->n_parts = 2 * r->n_runs;
+        r->runs = calloc(r->n_runs + 1, sizeof(ImageRun));
+        r->parts = calloc(r->n_parts + 1, sizeof(StoredFragment));
+        for (size_t i = 0; i < r->n_runs; i++)
+                r->runs[i] = (ImageRun) { { .low64 = 1000 + i }, i, 2, i % 2 };
+        for (size_t i = 0; i < r->n_parts; i++)
+                r->parts[i] = r->fragments[i];
         assert_int_equal(trace_new(&r->trace), 0);
         if (traced) {
                 assert_int_equal(trace_add_missing(r->trace, "/usr/lib/nothing"), 0);
@@ -78,6 +87,13 @@ static void test_round_trip(void **state) {
                 for (size_t k = 0; k < back->n_fragments; k++) {
                         assert_int_equal(back->fragments[k].compression, k % _COMPRESSION_MAX);
                         assert_int_equal(back->fragments[k].hash, k + 1);
+                }
+                assert_int_equal(back->n_runs, r->n_runs);
+                assert_int_equal(back->n_parts, r->n_parts);
+                for (size_t k = 0; k < back->n_runs; k++) {
+                        assert_int_equal(back->runs[k].content.low64, 1000 + k);
+                        assert_int_equal(back->runs[k].kernel, k % 2);
+                        assert_int_equal(back->parts[2 * k + 1].raw_size, 3 * (2 * k + 1));
                 }
                 assert_int_equal(trace_size(back->trace), cases[i].traced ? 2 : 0);
                 assert_int_equal(image_record_serialize(back, &again, &again_size), 0);
@@ -145,6 +161,24 @@ static void test_surplus(void **state) {
         assert_int_equal(read_back(data, size), -EBADMSG);
 }
 
+/* A run of more parts than there are, or a part with a compressor that there is not. */
+static void test_runs(void **state) {
+        _cleanup_(image_record_freep) ImageRecord *r = make(4, 0, true);
+        _cleanup_free_ char *more = NULL, *unknown = NULL;
+        size_t size;
+
+        assert_false(image_record_is_joined(r, &r->runs[1]));
+        r->fragments[0].content = r->runs[1].content;
+        assert_true(image_record_is_joined(r, &r->runs[1]));
+        r->runs[1].n_parts = 3;
+        assert_int_equal(image_record_serialize(r, &more, &size), 0);
+        assert_int_equal(read_back(more, size), -EBADMSG);
+        r->runs[1].n_parts = 2;
+        r->parts[3].compression = _COMPRESSION_MAX;
+        assert_int_equal(image_record_serialize(r, &unknown, &size), 0);
+        assert_int_equal(read_back(unknown, size), -EBADMSG);
+}
+
 /* Whether the image is the one that was written: by all that tells of it. */
 static void test_is(void **state) {
         static const struct stat written = {
@@ -181,6 +215,7 @@ int main(void) {
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_damaged),
                 cmocka_unit_test(test_surplus),
+                cmocka_unit_test(test_runs),
                 cmocka_unit_test(test_is),
         };
 

@@ -222,26 +222,10 @@ static int end_behind(const Generator *g, const char *root, unsigned seconds) {
                                        "[Unit]\nOnFailure=initrdd-locked.service\n");
 }
 
-/* What the kernel command line says; -ENOENT: nothing. */
-static int find_seconds(const Generator *g, unsigned *ret) {
-        unsigned seconds;
-
-        if (option_seconds(g, "rd.timeout", ret) >= 0)
-                return 0;
-        if (option_seconds(g, "rd.retry", &seconds) >= 0 && seconds > 0) {
-                *ret = seconds;
-                return 0;
-        }
-        if (option_seconds(g, "rootdelay", &seconds) < 0 || seconds <= SYSTEMD_SECONDS)
-                return -ENOENT;
-        *ret = seconds;
-        return 0;
-}
-
 int generate_device(const Generator *g) {
         const char *root = option_get(g, "root");
         _cleanup_free_ char *node = NULL;
-        unsigned seconds = SYSTEMD_SECONDS;
+        unsigned seconds;
         bool automatic = (!root && !live_is_root(g)) || (root && streq(root, "gpt-auto")), said;
         int r;
 
@@ -250,7 +234,7 @@ int generate_device(const Generator *g) {
                 r = wait_for_answers(g, node);
         if (r < 0)
                 return r;
-        said = find_seconds(g, &seconds) >= 0;
+        said = option_patience(g, SYSTEMD_SECONDS, &seconds);
         if (said)
                 r = device_set_timeouts(g, automatic ? GPT_AUTO_ROOT : node, "60-initrdd.conf",
                                         seconds);

@@ -57,6 +57,10 @@ bool option_is(const Generator *g, const char *key, bool value);
 /* Seconds, digits alone. -ENOENT when no word says any that is understood. */
 int option_seconds(const Generator *g, const char *key, unsigned *ret);
 
+/* How many seconds the root is waited for: rd.timeout= (0: for ever), else rd.retry=, else rootdelay= if that is
+ * longer than `otherwise`. False if none of them says anything, and it is as long as that. */
+bool option_patience(const Generator *g, unsigned otherwise, unsigned *ret);
+
 /* The interface that the machine was started from, as the admin or the boot loader names it, or NULL. */
 const char *option_bootdev(const Generator *g);
 

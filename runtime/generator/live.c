@@ -186,10 +186,9 @@ static int read_debian(const Generator *g, Live *live) {
 
 static int write_find(const Generator *g, const Live *live) {
         _cleanup_free_ char *find = unit_quote(live->find), *text = NULL;
-        unsigned seconds = SYSTEMD_SECONDS;
+        unsigned seconds;
 
-        if (option_seconds(g, "rd.timeout", &seconds) < 0)
-                seconds = SYSTEMD_SECONDS;
+        (void) option_patience(g, SYSTEMD_SECONDS, &seconds);
         seconds = MIN_OF(seconds, FIND_SECONDS_MAX);
         if (!find || str_printf(&text,
                                 "[Unit]\n"

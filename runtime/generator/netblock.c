@@ -118,6 +118,7 @@ static bool asks_dhcp(const Generator *g) {
 int generate_netblock(const Generator *g) {
         _cleanup_free_ char *node = NULL;
         int iscsi, nbd, r;
+        unsigned seconds;
         bool dhcp;
 
         r = device_root_node(g, &node);
@@ -130,5 +131,8 @@ int generate_netblock(const Generator *g) {
                 return iscsi < 0 ? iscsi : nbd;
         if (!iscsi && !nbd)
                 return 0;
-        return device_set_timeouts(g, node, "50-initrdd-netblock.conf", ROOT_SECONDS);
+        /* What is said is for device.c. */
+        if (option_patience(g, ROOT_SECONDS, &seconds))
+                return 0;
+        return device_set_timeouts(g, node, "70-initrdd-netblock.conf", ROOT_SECONDS);
 }

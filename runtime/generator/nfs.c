@@ -132,22 +132,11 @@ static bool has_helper(const Generator *g, bool dhcp) {
                 has_program(g, "/usr/sbin", "mount.nfs"));
 }
 
-/* As long as the device of another root would be waited for; there is no need to be as short. */
-static unsigned find_seconds(const Generator *g) {
-        unsigned seconds = SECONDS, delay;
-
-        if (option_seconds(g, "rd.timeout", &seconds) < 0 &&
-            (option_seconds(g, "rd.retry", &seconds) < 0 || seconds == 0))
-                seconds = SECONDS;
-        if (option_seconds(g, "rootdelay", &delay) >= 0 && seconds > 0)
-                seconds = MAX_OF(seconds, delay);
-        return seconds;
-}
-
 static int write_mount(const Generator *g, NfsRoot *root) {
         _cleanup_free_ char *options = NULL, *text = NULL, *path = NULL, *shown = NULL;
         const char *interface = option_bootdev(g);
         int r = write_options(g, root, &options);
+        unsigned seconds;
 
         if (r < 0)
                 return r;
@@ -159,6 +148,7 @@ static int write_mount(const Generator *g, NfsRoot *root) {
                 generator_warn(g, "The path or the options of the root can't be passed on");
                 return 0;
         }
+        (void) option_patience(g, SECONDS, &seconds);
         path = unit_escape_percent(root->path);
         shown = unit_escape_percent(options);
         if (!path || !shown ||
@@ -179,8 +169,8 @@ static int write_mount(const Generator *g, NfsRoot *root) {
                        "Environment=INITRDD_TIMEOUT=%u%s%s\n"
                        "TimeoutSec=infinity\n"
                        "StandardError=journal+console\n",
-                       root->server, path, shown, find_seconds(g),
-                       interface ? " INITRDD_INTERFACE=" : "", interface ?: "") < 0)
+                       root->server, path, shown, seconds, interface ? " INITRDD_INTERFACE=" : "",
+                       interface ?: "") < 0)
                 return -ENOMEM;
         r = generator_write(g, g->early, "sysroot.mount", text);
         return r < 0 ? r

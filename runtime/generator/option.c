@@ -124,6 +124,22 @@ int option_seconds(const Generator *g, const char *key, unsigned *ret) {
         return found;
 }
 
+bool option_patience(const Generator *g, unsigned otherwise, unsigned *ret) {
+        unsigned seconds;
+
+        *ret = otherwise;
+        if (option_seconds(g, "rd.timeout", ret) >= 0)
+                return true;
+        if (option_seconds(g, "rd.retry", &seconds) >= 0 && seconds > 0) {
+                *ret = seconds;
+                return true;
+        }
+        if (option_seconds(g, "rootdelay", &seconds) < 0 || seconds <= otherwise)
+                return false;
+        *ret = seconds;
+        return true;
+}
+
 const char *option_bootdev(const Generator *g) {
         const char *said = option_get(g, "bootdev");
 

@@ -11,7 +11,7 @@
  * is room for.
  *
  * A server may start later than its clients, so it is asked again until the time is up:
- * ATTEMPT_LIMIT_SECONDS after the kernel has started, or what rd.timeout= or rd.retry= say. What is on
+ * ATTEMPT_LIMIT_SECONDS after the kernel has started, or what rd.timeout=, rd.retry= or rootdelay= say. What is on
  * its way then is taken as long as something comes.
  *
  * The URL may have a password in it, and is in no unit: this program reads what the generator has read,

@@ -8,7 +8,7 @@
  *   initrdd-attach root PATH DIRECTORY    the one or the other, as DHCP says, and mounts it there
  *
  * A server may start later than its clients, so each is asked again until it answers or the time is
- * up: ATTEMPT_LIMIT_SECONDS after the kernel has started, or what rd.timeout= or rd.retry= say. They
+ * up: ATTEMPT_LIMIT_SECONDS after the kernel has started, or what rd.timeout=, rd.retry= or rootdelay= say. They
  * are asked in turn, so that one that is gone doesn't keep the others away. What went wrong stands on
  * the console when it is new, and at the end; all else that the programs say is in the journal.
  *

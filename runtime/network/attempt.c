@@ -44,13 +44,10 @@ unsigned long long attempt_now(void) {
 }
 
 unsigned long long attempt_limit(const Generator *g) {
-        unsigned seconds = 0;
+        unsigned seconds;
 
-        if (option_seconds(g, "rd.timeout", &seconds) >= 0)
-                return seconds == 0 ? (unsigned long long) -1 : seconds;
-        if (option_seconds(g, "rd.retry", &seconds) >= 0 && seconds > 0)
-                return seconds;
-        return ATTEMPT_LIMIT_SECONDS;
+        (void) option_patience(g, ATTEMPT_LIMIT_SECONDS, &seconds);
+        return seconds == 0 ? (unsigned long long) -1 : seconds;
 }
 
 static void end_line(Output *o) {

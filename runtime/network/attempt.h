@@ -12,7 +12,7 @@ typedef struct Generator Generator;
 
 /* Seconds since the kernel started. */
 unsigned long long attempt_now(void);
-/* When the time is up, by the same clock: rd.timeout= (0: never), else rd.retry=. */
+/* When the time is up, by the same clock: as option_patience() has it, or never. */
 unsigned long long attempt_limit(const Generator *g);
 
 /*

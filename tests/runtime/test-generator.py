@@ -427,6 +427,10 @@ CASES = [
     ("boot=live", found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), ""),
     ("boot=live components quiet splash rd.timeout=0",
      merged(found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), FIND, "--timeout=0 "), ""),
+    ("boot=live rd.retry=200", merged(
+        found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), FIND, "--timeout=200 "), ""),
+    ("boot=live rootdelay=100 rd.retry=0", merged(
+        found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), FIND, "--timeout=100 "), ""),
     ("boot=live rd.timeout=4294967295",
      merged(found("boot=live", "--with=live/filesystem.squashfs", DEBIAN), FIND, "--timeout=1000000 "), ""),
     ("boot=live live-media-path=/d/e toram", merged(found(

@@ -317,14 +317,20 @@ class Netblock(unittest.TestCase):
         self.generate(NAMED + " root=UUID=12-34")
         place = device % r"dev-disk-by\x2duuid-12\x2d34"
         self.assertIn("JobRunningTimeoutSec=180s\n",
-                      self.read(place + "50-initrdd-netblock.conf"))
+                      self.read(place + "70-initrdd-netblock.conf"))
         self.assertFalse(self.has(place + "60-initrdd.conf"))
         self.generate(NAMED + " root=UUID=12-34 rd.timeout=20")
         self.assertIn("JobRunningTimeoutSec=20s\n", self.read(place + "60-initrdd.conf"))
+        # Longer than other devices are, and shorter than these: that says nothing.
+        for delay, seconds in ((120, 180), (300, 300)):
+            self.setUp()
+            self.generate(NAMED + " root=UUID=12-34 rootdelay=%d" % delay)
+            last = sorted(os.listdir(os.path.join(self.top, place)))[-1]
+            self.assertIn("JobRunningTimeoutSec=%ds\n" % seconds, self.read(place + last))
         # What lies on it, and may be the root's only disk.
         self.generate(NAMED + " root=/dev/mapper/vg-root rd.luks.uuid=5-6")
         self.assertIn("=180s\n", self.read(device % r"dev-disk-by\x2duuid-5\x2d6"
-                                           + "50-initrdd-netblock.conf"))
+                                           + "70-initrdd-netblock.conf"))
         self.generate("root=nbd:1.2.3.4:x rd.timeout=20")
         self.assertIn("20s\n", self.read(device % "dev-nbd0" + "60-initrdd.conf"))
         self.generate("root=iscsi:1.2.3.4::::%s rd.timeout=20" % IQN)

@@ -214,11 +214,26 @@ static int run_generator(const Generator *g, const char *crypttab) {
                                           (char *) "SYSTEMD_IN_INITRD=1", NULL });
 }
 
+/* FILE:KEYDEV[:LUKSDEV] of dracut is to systemd a file with colons in its name. */
+static void warn_of_keys(const Generator *g) {
+        STRV_FOREACH(word, g->words) {
+                const char *value = option_value(*word, "rd.luks.key");
+
+                if (value && *value == '/' && strchr(value, ':'))
+                        generator_warn(g,
+                                       "%s is not understood: say rd.luks.key=UUID=FILE:DEVICE, "
+                                       "with "
+                                       "the UUID of what it opens",
+                                       *word);
+        }
+}
+
 int generate_crypt(const Generator *g) {
         _cleanup_strv_free_ char **lines = NULL;
         _cleanup_free_ char *joined = NULL, *text = NULL, *path = NULL;
         int r = 0;
 
+        warn_of_keys(g);
         STRV_FOREACH(word, g->words) {
                 const char *value = option_value(*word, "cryptopts");
 

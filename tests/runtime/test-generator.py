@@ -270,6 +270,8 @@ CASES = [
     ("'rd.driver.post=a b'", ALL, '"a b" is no name of a driver'),
     ("rd.driver.pre=" + "x" * 56, ALL, "is no name of a driver"),
     # what nobody does
+    ("rd.luks.key=/k:LABEL=x", ALL, "rd.luks.key=/k:LABEL=x is not understood: say rd.luks.key=UUID=FILE:DEVICE"),
+    ("rd.luks.key=/k rd.luks.key=5-6=/k:LABEL=x rd.luks.key", ALL, ""),
     ("rd.luks.serial=1", ALL, "rd.luks.serial=1 is not supported and was ignored; say rd.luks.uuid="),
     ("rd.luks.allow-discards root=x", ALL, "rd.luks.allow-discards is not supported and was ignored; say rd.luks"),
     ("rd.nvmf.discover=tcp,a,b", ALL, "rd.nvmf.discover=tcp,a,b is not supported"),

@@ -92,8 +92,8 @@ CASES = [
     # A newer systemd, lvm2, mdadm and cryptsetup; and what dracut's users type.
     generic("debian13-generic-lvm", "lvm", "debian13",
              command_line=ROOTS["lvm"].command_line + " rd.lvm.lv=lvmvg/root rd.md=0 rd.skipfsck "
-             "rd.driver.pre=loop rd.driver.post=dm_raid",
-             expect=(r"loop: module loaded", r"virtio_blk virtio0", r"device-mapper: raid: Loading target")
+             "rd.driver.pre=loop rd.driver.post=xfs",
+             expect=(r"loop: module loaded", r"virtio_blk virtio0", r"SGI XFS with")
              + ROOTS["lvm"].expect, failures=FAILURES + (r"fakelvm: clean",)),
     generic("debian13-generic-luks", "luks", "debian13"),
     generic("debian13-generic-raid1", "raid1", "debian13",

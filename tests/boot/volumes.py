@@ -125,6 +125,13 @@ CASES = [
             command_line="root=/dev/mapper/lvmvg-root rd.multipath=default" + PATIENT,
             expect=(r"device-mapper: multipath service-time",) +
             shows("ext4", "/dev/mapper/lvmvg-root", "lvm")),
+    # Two encrypted disks with the same passphrase, which is typed once.
+    generic("luks-one-answer", "raid1-on-luks", image={"files": {}, "settings": ()},
+            answers=_ASKED,
+            command_line="root=UUID=%s rd.luks.uuid=%s rd.luks.uuid=%s" % (
+                arrays.SETS["raid1-on-luks"].uuid, arrays.LUKS["raid1-on-luks"],
+                arrays.LUKS["raid1-on-luks-key"]) + PATIENT,
+            expect=(r"active with 2 out of 2 mirrors",) + shows("ext4", "/dev/md\\S+", "raid1-on-luks")),
     # Half a minute is waited for the disk that is not there.
     host("degraded-lvm-raid1", "lvm-raid1", members=(1,)),
     # Switched off, and resumed by the same image.

@@ -192,8 +192,7 @@ static int wait_for_answers(const Generator *g, const char *root) {
         return r;
 }
 
-/* What could not be opened, or has not come. */
-static int end_behind(const Generator *g, const char *root, unsigned seconds) {
+int device_end_wait(const Generator *g, const char *root, unsigned seconds) {
         _cleanup_free_ char *node = unit_quote(root), *text = NULL;
         int r = may_ask(g);
 
@@ -239,6 +238,6 @@ int generate_device(const Generator *g) {
                 r = device_set_timeouts(g, automatic ? GPT_AUTO_ROOT : node, "60-initrdd.conf",
                                         seconds);
         if (r >= 0 && node && seconds > 0)
-                r = end_behind(g, node, seconds);
+                r = device_end_wait(g, node, seconds);
         return r;
 }

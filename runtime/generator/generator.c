@@ -161,10 +161,10 @@ static void open_etc(const Generator *g) {
 
 int main(int argc, char *argv[]) {
         static int (*const nouns[])(const Generator *) = {
-                generate_lvm,         generate_md,       generate_multipath, generate_dmraid,
-                generate_crypt,       generate_netblock, generate_device,    generate_root,
-                generate_driver,      generate_console,  generate_network,   generate_nfs,
-                generate_share,       generate_live,     generate_overlay,   generate_step,
+                generate_lvm,         generate_md,      generate_multipath, generate_dmraid,
+                generate_crypt,       generate_device,  generate_netblock,  generate_root,
+                generate_driver,      generate_console, generate_network,   generate_nfs,
+                generate_share,       generate_live,    generate_overlay,   generate_step,
                 generate_unsupported,
         };
         _cleanup_strv_free_ char **words = NULL;

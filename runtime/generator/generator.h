@@ -131,6 +131,9 @@ int device_root_node(const Generator *g, char **ret);
 /* How long the root's node, or none if NULL, /usr, and the encrypted devices that they may lie on are waited for,
  * 0: for ever. Of drop-ins the last name counts. */
 int device_set_timeouts(const Generator *g, const char *root, const char *name, unsigned seconds);
+/* Where something is to be unlocked: what ends the wait for the root's node, so many seconds after the start and
+ * after the last was opened, when one could not be. Written again, it is as it was written last. */
+int device_end_wait(const Generator *g, const char *root, unsigned seconds);
 /* crypt.c: the nodes of all encrypted devices that are named; not of those that say themselves how long
  * they are waited for. The caller frees. */
 int crypt_find_sources(const Generator *g, char ***ret);

@@ -131,8 +131,9 @@ int generate_netblock(const Generator *g) {
                 return iscsi < 0 ? iscsi : nbd;
         if (!iscsi && !nbd)
                 return 0;
-        /* What is said is for device.c. */
+        /* What is said is for device.c, which was here before. */
         if (option_patience(g, ROOT_SECONDS, &seconds))
                 return 0;
-        return device_set_timeouts(g, node, "70-initrdd-netblock.conf", ROOT_SECONDS);
+        r = device_set_timeouts(g, node, "70-initrdd-netblock.conf", ROOT_SECONDS);
+        return r < 0 || !node ? r : device_end_wait(g, node, ROOT_SECONDS);
 }

@@ -331,6 +331,9 @@ class Netblock(unittest.TestCase):
         self.generate(NAMED + " root=/dev/mapper/vg-root rd.luks.uuid=5-6")
         self.assertIn("=180s\n", self.read(device % r"dev-disk-by\x2duuid-5\x2d6"
                                            + "70-initrdd-netblock.conf"))
+        self.assertIn('wait-unlock 180 "/dev/mapper/vg-root"\n', self.read("n/initrdd-locked.service"))
+        self.generate(NAMED + " root=/dev/mapper/vg-root rd.luks.uuid=5-6 rd.timeout=7")
+        self.assertIn('wait-unlock 7 "/dev/mapper/vg-root"\n', self.read("n/initrdd-locked.service"))
         self.generate("root=nbd:1.2.3.4:x rd.timeout=20")
         self.assertIn("20s\n", self.read(device % "dev-nbd0" + "60-initrdd.conf"))
         self.generate("root=iscsi:1.2.3.4::::%s rd.timeout=20" % IQN)

@@ -378,7 +378,10 @@ static char *describe_root(const Try *t) {
         if (root->md_uuid)
                 snprintf(level, sizeof(level), " on RAID%u", root->md_level);
         return str_printf(&text, "%s%s%s%s%s%s%s%s", root->filesystem,
-                          root->group ? " on LVM" : "",
+                          !root->group                  ? ""
+                          : root->lvm_kind == LVM_THIN  ? " on a thin volume of LVM"
+                          : root->lvm_kind == LVM_CACHE ? " on a cached volume of LVM"
+                                                        : " on LVM",
                           !root->luks_uuid          ? ""
                           : root->luks_version == 1 ? " on LUKS1"
                                                     : " on LUKS2",

@@ -18,6 +18,7 @@
 #include "string-util.h"
 #include "try-disk.h"
 #include "try-layer.h"
+#include "try-thin.h"
 #include "try-tool.h"
 #include "try-tree.h"
 
@@ -75,6 +76,7 @@ typedef struct Making {
         char *tree, *usr, *prototype, *file;
         char **disks;
         unsigned n; /* files that were made */
+        int thin; /* metadata of a pool */
         const char *key;
         size_t key_size;
 } Making;
@@ -163,7 +165,7 @@ static int fill_layer(const Making *m, LayerKind kind, unsigned number, int from
 
         switch (kind) {
         case LAYER_LVM:
-                return layer_lvm(from, to, root->group, root->volume);
+                return layer_lvm(from, to, root->lvm_kind, m->thin, root->group, root->volume);
         case LAYER_LUKS:
                 return root->luks_version == 1 ? layer_luks1(from, to, root->luks_uuid, m->key,
                                                              m->key_size)
@@ -245,6 +247,10 @@ static int make_root(Making *m) {
         status = make_filesystem(m, &fs);
         if (status != EXIT_STATUS_DONE)
                 return status;
+        if (m->root->group && m->root->lvm_kind == LVM_THIN)
+                status = try_thin_make(m->directory, m->file, &m->thin);
+        if (status != EXIT_STATUS_DONE)
+                return status;
         r = add_layers(m);
         return r < 0 ? cannot("A layer below the scratch root", r) : EXIT_STATUS_DONE;
 }
@@ -295,6 +301,7 @@ int try_disk_make(const char *directory, const TryRoot *root, const char *marker
                 .prototype = path_join(directory, "prototype"),
                 .key = key,
                 .key_size = key_size,
+                .thin = -EBADF,
         };
         int r;
 
@@ -312,6 +319,7 @@ int try_disk_make(const char *directory, const TryRoot *root, const char *marker
         free(m.usr);
         free(m.prototype);
         free(m.file);
+        safe_close(m.thin);
         if (r == EXIT_STATUS_DONE)
                 *ret = m.disks;
         else

@@ -25,8 +25,14 @@ int size_of_file(int fd, uint64_t *ret);
 
 /* A GPT disk with one partition. `name` is ASCII, may be NULL. */
 int layer_partition(int from, int to, const char *uuid, const char *name);
-/* A volume group on one disk, with one linear volume. */
-int layer_lvm(int from, int to, const char *group, const char *volume);
+/* A volume group on one disk, with a volume of a kind. `metadata` are those of a thin one's pool,
+ * LVM_THIN_METADATA bytes: -1 for others. */
+typedef enum LvmKind { LVM_LINEAR, LVM_THIN, LVM_CACHE } LvmKind;
+#define LVM_THIN_METADATA 4194304U
+#define LVM_THIN_CHUNK 65536U
+int layer_lvm(int from, int to, LvmKind kind, int metadata, const char *group, const char *volume);
+/* How many chunks the content of a thin volume has, the first ones of its pool; and the pool. */
+uint64_t layer_lvm_chunks(uint64_t content, uint64_t *ret_pool);
 /* Encrypted, aes-xts-plain64, and a key slot that is quick to open. LUKS2 is what systems have; of LUKS1
  * every cryptsetup knows. */
 int layer_luks1(int from, int to, const char *uuid, const void *key, size_t key_size);

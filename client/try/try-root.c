@@ -210,6 +210,10 @@ static int choose_lvm(Choice *c) {
         const char *volume = words_get(c->words, "rd.lvm.lv");
         int r = 0;
 
+        c->root.lvm_kind = has_whole_fact(c->described, "block:lvm-thin")    ? LVM_THIN
+                           : has_whole_fact(c->described, "block:lvm-cache") ? LVM_CACHE
+                                                                             : LVM_LINEAR;
+
         if (c->root.group)
                 return 0;
         if (volume)
@@ -336,6 +340,10 @@ static bool is_tried(const TryRoot *root, const char *fact) {
                 return root->group || root->luks_uuid;
         if (streq(fact, "block:lvm"))
                 return root->group != NULL;
+        if (streq(fact, "block:lvm-thin"))
+                return root->group && root->lvm_kind == LVM_THIN;
+        if (streq(fact, "block:lvm-cache"))
+                return root->group && root->lvm_kind == LVM_CACHE;
         if (streq(fact, "block:crypt"))
                 return root->luks_uuid != NULL;
         if (streq(fact, "block:md"))

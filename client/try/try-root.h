@@ -4,6 +4,7 @@
 /* What root an image is for, as far as it says so itself or the kernel command line does. */
 
 #include "image/described.h"
+#include "try-layer.h"
 #include "images/image-tree.h"
 
 /* How a disk is attached: a name for people, and the drivers that the image must have for it. */
@@ -23,6 +24,7 @@ typedef struct TryRoot {
         char *uuid, *label; /* of it */
         char *partition_uuid, *partition_label; /* NULL: the file system is all of the disk */
         char *group, *volume; /* of LVM; NULL: none */
+        LvmKind lvm_kind;
         char *luks_uuid; /* NULL: nothing is encrypted */
         char *luks_name; /* NULL: any */
         unsigned luks_version;

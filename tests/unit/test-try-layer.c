@@ -102,11 +102,17 @@ static void test_partition(void **state) {
 }
 
 static void test_lvm(void **state) {
-        _cleanup_close_ int from = make_content(), to = make_file();
+        for (LvmKind kind = LVM_LINEAR; kind <= LVM_CACHE; kind++) {
+                _cleanup_close_ int from = make_content(), to = make_file(), metadata = make_content();
+                uint64_t pool, chunks = layer_lvm_chunks(SIZE, &pool);
 
-        assert_int_equal(layer_lvm(from, to, "group", "volume"), 0);
-        check_content(to, MIB);
-        check_value(to, "TYPE", "LVM2_member");
+                assert_int_equal(layer_lvm(from, to, kind, metadata, "group", "volume"), 0);
+                check_content(to, MIB);
+                if (kind == LVM_THIN)
+                        check_content(to, MIB + pool * LVM_THIN_CHUNK);
+                check_value(to, "TYPE", "LVM2_member");
+                assert_int_equal(chunks * LVM_THIN_CHUNK, (SIZE + MIB - 1) / MIB * MIB);
+        }
 }
 
 /* What the disks of an array have, read as md(4) says where it is. */

@@ -31,7 +31,11 @@ static char *describe(const TryRoot *root) {
                 snprintf(md, sizeof(md), " raid%u=%s", root->md_level, known(root->md_uuid));
         assert_true(str_printf(&text, "%s %s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s", root->filesystem,
                                known(root->uuid), root->label ? " label=" : "", root->label ?: "",
-                               root->group ? " lvm=" : "", root->group ?: "",
+                               !root->group                        ? ""
+                               : root->lvm_kind == LVM_THIN  ? " thin lvm="
+                               : root->lvm_kind == LVM_CACHE ? " cached lvm="
+                                                             : " lvm=",
+                               root->group ?: "",
                                root->group ? "/" : "", root->volume ?: "", luks, md,
                                root->partition_uuid ? " part" : "",
                                root->usr_uuid ? " usr=" : "",
@@ -153,7 +157,11 @@ static void test_choices(void **state) {
                 { "x", "fs:nfs net", "", "ext4 new unserved=NFS not:fs:nfs,net" },
                 { "x", NULL, "root=/dev/nfs nfsroot=a:/b", "ext4 new unserved=NFS not:root=/dev/nfs" },
                 { "x", "fs:nfs net", "root=nfs:a:/b", "ext4 new unserved=NFS not:root=nfs:a:/b,fs:nfs,net" },
-                { "x", "block:lvm-thin block:lvm live", "", "ext4 new lvm=initrddtry/root not:block:lvm-thin,live" },
+                { "x", "block:lvm-vdo block:lvm live", "", "ext4 new lvm=initrddtry/root not:block:lvm-vdo,live" },
+                { "x", "block:lvm-thin block:lvm", "", "ext4 new thin lvm=initrddtry/root" },
+                { "x", "block:lvm-cache block:lvm", "root=/dev/a/b", "ext4 new cached lvm=a/b" },
+                { "x", "block:lvm-thin block:lvm-cache block:lvm", "",
+                  "ext4 new thin lvm=initrddtry/root not:block:lvm-cache" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)

@@ -213,6 +213,7 @@ static int set_origins(const Profile *profile, Module *module) {
                 free(rule->path);
                 rule->path = path;
                 rule->line = o->line;
+                rule->key = forced ? "ForceDrivers" : "Drivers";
         }
         return 0;
 }

@@ -410,7 +410,8 @@ static int collect_drivers(Collector *c, Collection *out, const Module *module, 
                 _cleanup_free_ char *why = NULL;
                 DriverRule copy = *rule;
 
-                r = reason(&why, rule->path, rule->line, driver_rule_type_to_string(rule->type),
+                r = reason(&why, rule->path, rule->line,
+                           rule->key ?: driver_rule_type_to_string(rule->type),
                            rule->alternatives);
                 if (r < 0)
                         return r;

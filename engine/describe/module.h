@@ -98,6 +98,7 @@ typedef struct DriverRule {
         char **alternatives;
         char *path;
         unsigned line;
+        const char *key; /* static: as it is written there, where that is no module file; NULL */
 } DriverRule;
 
 typedef struct ModuleOrigin {

@@ -8,11 +8,9 @@
  *   backtrace(), and aborts the program if it can't. So it belongs to libc, and not to the
  *   programs that are known to do so today (e2fsck, xfs_copy, zstd, whatever uses liburcu as
  *   xfs_repair, or libargon2 as libcryptsetup; multipathd).
- * - libcryptsetup loads the token plugins that a LUKS2 header names (systemd-tpm2, -fido2,
- *   -pkcs11) from cryptsetup/ beside it, and OpenSSL's "legacy" provider for its sake: the plain
- *   mode and older volumes use hashes that are only there. Other users of libcrypto in an
- *   image don't ask for it, so it belongs to libcryptsetup, not to libcrypto. (Debian 12's pkcs11
- *   plugin is linked with libp11-kit, 1.3 MB; without it systemd-cryptsetup would not try a token.)
+ * - OpenSSL's "legacy" provider is loaded for libcryptsetup's sake: the plain mode and older
+ *   volumes use hashes that are only there. Other users of libcrypto in an image don't ask for
+ *   it, so it belongs to libcryptsetup, not to libcrypto.
  * - libtss2-esys and libtss2-tctildr are there when TPM2 is wanted; what talks to the device is a
  *   TCTI module, whose name they, or systemd, make of a configured word. In an image
  *   only the device itself is there, no resource manager.
@@ -26,6 +24,10 @@
  * and libp11-kit for tokens, and neither libqrencode nor libdw nor libidn2 ever. A table that goes by the
  * library could only give all of them to every image, so the modules of these features name
  * them, with Library= lines. The same holds for plymouth's themes, and PKCS#11 modules.
+ *
+ * Nor are the token plugins (systemd-tpm2, -fido2, -pkcs11) that libcryptsetup loads from cryptsetup/
+ * beside it if a LUKS2 header names them. The modules of the same names bring them, with the
+ * libraries without which they can do nothing; that of PKCS#11 is linked with libp11-kit, 1.3 MB.
  *
  * Not needed: libnss_files and libnss_dns (within libc from glibc 2.34 on), gconv modules (nobody
  * converts character sets in an initramfs), what libkmod loads (linked in Debian 12, in notes from kmod 34).
@@ -43,7 +45,6 @@ typedef struct Composed {
 
 static const char *const libc_names[] = { "libgcc_s.so.1", NULL };
 static const char *const cryptsetup_names[] = {
-        "$ORIGIN/cryptsetup/libcryptsetup-token-systemd-*.so",
         "$ORIGIN/ossl-modules/legacy.so",
         NULL,
 };

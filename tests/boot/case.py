@@ -24,20 +24,24 @@ class Root:
     when it has nothing from the machine is `generic`. `around` is that of a Case, where every boot
     of it has it. A root on the network, or on a medium that is no disk, has for `disks` a fixture
     without one, or None. What every Image of it is made with is `image`. `attach` gives QEMU's options,
-    from the paths of copies, for disks that are no virtio ones."""
+    from the paths of copies, for disks that are no virtio ones. `waits` is as in Case."""
 
     def __init__(self, disks, command_line, expect, tags, system=None, firmware=False, answers=(),
-                 modules=None, generic="", around=None, image=None, attach=None):
+                 modules=None, generic="", around=None, image=None, attach=None, waits=False):
         self.disks, self.command_line, self.expect, self.tags = disks, command_line, expect, tags
         self.system, self.firmware, self.answers = system, firmware, answers
         self.modules, self.generic, self.around = modules, generic, around
-        self.image, self.attach = image or {}, attach
+        self.image, self.attach, self.waits = image or {}, attach, waits
 
 
 def shows(kind, source, marker):
     """What a fake or a real root says when it was started."""
     return (r"ROOT-OK %s %s " % (kind, source), r"MARKER %s\b" % marker)
 
+
+# To emulate the unpacking of an image with everything takes a fifth of its boot: only those whose row is about
+# the image, or which firmware loads, are compressed.
+PLAIN = ("Compression=none",)
 
 # A busy machine that emulates takes more than systemd's 90 seconds to have such a root.
 PATIENT = " rd.timeout=250"
@@ -48,27 +52,29 @@ class Case:
     asserts is part of the case. `around(case, work)` is a context manager that is entered for the
     boot: servers, say; what it yields is a qemu.Around, or None. `again` are more boots of the same
     image and disks, which keep what the ones before have written: (command line, patterns to expect,
-    answers) each."""
+    answers) each. One that `waits` does little else, and is booted beside the others."""
 
     def __init__(self, name, image, root, command_line=None, expect=None, failures=FAILURES,
                  answers=None, check=None, timeout=300, members=None, disks=None, around=None,
-                 again=(), attach=None):
+                 again=(), attach=None, waits=False):
         self.name, self.image, self.root_name, self.root = name, image, root, ROOTS[root]
         self.command_line = self.root.command_line if command_line is None else command_line
         self.expect = self.root.expect if expect is None else expect
         self.failures, self.check, self.timeout = failures, check, timeout
         self.answers = self.root.answers if answers is None else answers
         self.around, self.again = around or self.root.around, again
-        self.attach = attach or self.root.attach
+        self.attach, self.waits = attach or self.root.attach, waits or self.root.waits
         # Whose disks, if not the root's, and which of them; None: all.
         self.disks = disks or self.root.disks
         self.members = members
 
 
-def generic(name, root, system="debian12", flavour="amd64", image=None, **options):
+def generic(name, root, system="debian12", flavour="amd64", image=None, packed=False, **options):
     if ROOTS[root].generic:
         options.setdefault("command_line", ROOTS[root].command_line + " " + ROOTS[root].generic)
     image = dict(ROOTS[root].image, **(image or {}))
+    if not packed and not ROOTS[root].firmware:
+        image["settings"] = PLAIN + tuple(image.get("settings", ()))
     return Case(name, Image(system, flavour, **image), root, **options)
 
 

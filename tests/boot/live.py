@@ -138,7 +138,7 @@ CASES = [
     _and_off("debian12-generic-real-live", "debian12-live", "debian12"),
     _and_off("debian13-generic-real-live", "debian13-live", "debian13"),
     # Nothing but the root is said. The server has the medium alone: it is in memory.
-    generic("live-http", "live-cd", around=_served, image=_MORE,
+    generic("live-http", "live-cd", around=_served, image=_MORE, waits=True,
             command_line="root=live:%s%s" % (servers.URL, os.path.basename(medium.path("")))
             + PATIENT,
             expect=(r"http://10\.9\.9\.1/medium\.raw can't be had yet: \(7\)",

@@ -95,26 +95,27 @@ def _missing_root(emergency, expect, answers=(), settings=(), options=_TEN_SECON
     return host("missing-root-" + emergency, "ext4-uuid", command_line=_MISSING + options,
                  image={"settings": ("Emergency=" + emergency,) + settings},
                  failures=(r"Kernel panic",), expect=(_NAMES_DEVICE,) + _TOLD + _REPORT + expect,
-                 answers=answers, **more)
+                 answers=answers, waits=True, **more)
 
 CASES = (
     # Newer systemd, compressed drivers: what depends on either.
-    [generic("debian13-generic-" + name, name, "debian13")
+    [generic("debian13-generic-" + name, name, "debian13", packed=True)
        for name in ("ext4-uuid", "btrfs", "gpt-auto")]
     + [host("debian13-host-" + name, name, "debian13")
        for name in ("ext4-partuuid", "xfs", "btrfs-two")]
     # ext4 and crc32c built in, no AHCI.
-    + [generic("debian12-cloud-generic", "ext4-uuid", flavour="cloud-amd64"),
+    + [generic("debian12-cloud-generic", "ext4-uuid", flavour="cloud-amd64", packed=True),
        host("debian12-cloud-host", "xfs", flavour="cloud-amd64")]
-    + [generic("kernel-dir", "ext4-uuid", image={"kernel_dir": True})]
-    + [_compressed(name) for name in ("zstd", "xz", "gzip", "lz4", "none")]
+    + [generic("kernel-dir", "ext4-uuid", image={"kernel_dir": True}, packed=True)]
+    + [_compressed(name) for name in ("zstd", "xz", "gzip", "lz4")]
     # initrdd in the system itself, and a profile.
     + [host("installed", "ext4-uuid", check=_check_profile,
              image={"mode": None, "profile": "small", "installed": True, "files": PROFILE})]
-    + [generic("microcode", "ext4-uuid", image={"files": MICROCODE}, check=_check_microcode)]
+    + [generic("microcode", "ext4-uuid", image={"files": MICROCODE}, check=_check_microcode,
+               packed=True)]
     # What `extract` and `repack` have made of one of ours, and of one of dracut's.
-    + [generic("repacked", "ext4-uuid", image={"repacked": "ours"}),
-       generic("repacked-dracut", "ext4-uuid", image={"repacked": "dracut"})]
+    + [generic("repacked", "ext4-uuid", image={"repacked": "ours"}, packed=True),
+       generic("repacked-dracut", "ext4-uuid", image={"repacked": "dracut"}, packed=True)]
     # A root that never comes: an end in finite time, which says what was waited for.
     # The first with systemd's own patience: 90 seconds.
     + [_missing_root("locked", (r"Cannot open access to console, the root account is locked",),

@@ -259,28 +259,28 @@ CASES = [
                                                    r"reboot: Power down"),
             failures=FAILURES + (r"Not all is detached",)),
     # Two disks, that of the second server late: the first is logged in to meanwhile.
-    generic("iscsi-two-late", "iscsi", around=_late_iscsi,
+    generic("iscsi-two-late", "iscsi", around=_late_iscsi, waits=True,
             command_line="root=UUID=%s " % UUID["btrfs-two"] + _netroot("0") + " "
             + _netroot("1", port="3261") + _NETWORK + PATIENT,
             expect=(r"iSCSI target \S+:store\.1 at 10\.9\.9\.1 port 3261 can't be had yet",
                     r"iSCSI target \S+:store\.1 .* is there")
             + shows("btrfs", r"/dev/sd[ab]", "btrfs-two")),
     # Nobody is there: an end, which says why, long before the root's own time would be up.
-    generic("iscsi-never", "iscsi", around=_nobody,
+    generic("iscsi-never", "iscsi", around=_nobody, waits=True,
             command_line="root=iscsi:%s:::1:%s rd.timeout=45" % (servers.SERVER, TARGET % "0")
             + _NETWORK,
             expect=(r"iSCSI target .* can't be had yet: ", r"was the last try: ",
                     r"(You are in emergency mode|root account is locked)"),
             failures=(r"Kernel panic",)),
     # Nobody tells the image anything but that there is a firmware that knows.
-    generic("iscsi-ibft", "iscsi", around=_from_card, timeout=400,
+    generic("iscsi-ibft", "iscsi", packed=True, around=_from_card, timeout=400,
             command_line="root=UUID=%s ip=ibft rd.iscsi.firmware" % UUID["ext4"] + PATIENT),
     # Nobody but DHCP knows what the root is, not even that it is a disk.
     generic("iscsi-dhcp-root-path", "iscsi", command_line="root=dhcp" + PATIENT,
             around=_iscsi("ext4", login=LOGIN, dhcp=("--dhcp-option=17,iscsi:%s@%s:::1:%s" % (
                 ":".join(word for pair in LOGIN for word in pair), servers.SERVER, TARGET % "0"),))),
     # A disk, from a server that is late.
-    generic("nbd-port-late", "nbd", around=_nbd_port,
+    generic("nbd-port-late", "nbd", around=_nbd_port, waits=True,
             command_line="root=UUID=%s netroot=nbd:%s:2000" % (
                 UUID["ext4"], servers.SERVER) + _NETWORK + PATIENT,
             expect=(r"NBD server 10\.9\.9\.1 port 2000 for /dev/nbd0 can't be had yet",

@@ -96,10 +96,10 @@ CASES = (
           expect=ROOTS["debian12-nfs"].expect + (r"reboot: Power down",),
           failures=FAILURES + (r"nfs: server .* not responding",)),
      # The server starts after its clients.
-     host("nfs-server-late", "nfs4", around=nfs(late=30),
+     host("nfs-server-late", "nfs4", around=nfs(late=30), waits=True,
           expect=(r"The root %s is waited for: .*[Cc]onnection refused" % _AT,) + _shows("4")),
      # And never: an end that says why.
-     host("nfs-server-never", "nfs4", around=nfs(never=True), failures=(r"Kernel panic",),
+     host("nfs-server-never", "nfs4", around=nfs(never=True), waits=True, failures=(r"Kernel panic",),
           command_line="root=nfs4:%s rd.timeout=20" % _AT,
           expect=(r"The root %s could not be mounted within 20 seconds: .*[Cc]onnection refused" % _AT,
                   r"Cannot open access to console, the root account is locked"))]

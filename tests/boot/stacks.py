@@ -58,8 +58,8 @@ _KEY_IN_ROOT = {"etc/keys/root.key": _KEY,
 _NAMED_KEY = "etc/cryptsetup-keys.d/luks-%s.key" % _LUKS_UUID
 CASES = [
     # Half a minute is waited for the disk that is not there.
-    host("degraded-raid1", "raid1", members=(1,)),
-    generic("degraded-raid5", "raid5", members=(0, 2)),
+    host("degraded-raid1", "raid1", members=(1,), waits=True),
+    generic("degraded-raid5", "raid5", members=(0, 2), waits=True),
     # systemd would give up after three.
     host("luks-wrong-passphrase", "luks", answers=_WRONG),
     # An encrypted disk that isn't there: one limit, not one for it and one more for what would be on it.

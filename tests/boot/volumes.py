@@ -88,7 +88,7 @@ ROOTS.update({
                          generic=" ".join("rd.luks.uuid=" + arrays.LUKS[name]
                                           for name in ("raid1-on-luks", "raid1-on-luks-key")),
                          image={"files": {_KEY_OF_ONE: storage.KEY},
-                                "settings": ("Include=/" + _KEY_OF_ONE,)}),
+                                "settings": ("Include=/" + _KEY_OF_ONE,)}, waits=True),
     "lvm-raid1": _on("lvm-raid1", "/dev/mapper/raidvg-root", ["block:lvm", "block:lvm-raid"],
                      {"dm", "lvm", "lvm-raid"}),
     "lvm-mirror": _on("lvm-mirror", "/dev/mapper/mirrorvg-root",
@@ -133,7 +133,7 @@ CASES = [
                 arrays.LUKS["raid1-on-luks-key"]) + PATIENT,
             expect=(r"active with 2 out of 2 mirrors",) + shows("ext4", "/dev/md\\S+", "raid1-on-luks")),
     # Half a minute is waited for the disk that is not there.
-    host("degraded-lvm-raid1", "lvm-raid1", members=(1,)),
+    host("degraded-lvm-raid1", "lvm-raid1", members=(1,), waits=True),
     # Switched off, and resumed by the same image.
     host("hibernate", "hibernate", command_line=_HIBERNATES + "1",
          expect=ROOTS["hibernate"].expect + (r"^HIBERNATING", r"Power down"),

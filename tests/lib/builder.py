@@ -97,6 +97,12 @@ class Builder:
             raise self.built[identity]
         return self.built[identity]
 
+    def drop(self, image):
+        """Nobody boots it any more."""
+        built = self.built.get(image.identity())
+        if isinstance(built, tuple) and os.path.exists(built[0]):
+            os.unlink(built[0])
+
     def build(self, image, kernel, output):
         raise NotImplementedError
 

@@ -62,14 +62,17 @@ CASES = [
     generic("degraded-raid5", "raid5", members=(0, 2), waits=True),
     # systemd would give up after three.
     host("luks-wrong-passphrase", "luks", answers=_WRONG),
-    # An encrypted disk that isn't there: one limit, not one for it and one more for what would be on it.
+    # An encrypted disk that isn't there: one limit, not one for it and one more for what would be on it; and
+    # what is done then.
     generic("luks-missing", "luks", answers=(), failures=(r"Kernel panic",),
-            command_line="root=/dev/mapper/nowhere-root rd.timeout=15 rd.luks.uuid=" + _MISSING,
+            command_line="root=/dev/mapper/nowhere-root rd.timeout=15 rd.shell=0 rd.emergency=poweroff "
+            "rd.luks.uuid=" + _MISSING,
             image={"settings": ("Emergency=locked",)},
             # The middle of what is longer than the console is cut out.
             expect=(r"Timed out waiting for .*(%s|%s)" % (_MISSING[:8], _MISSING[-12:]),
                     r"root's device /dev/mapper/nowhere-root is not there, and what it may be on was not opened",
-                    r"^The boot can't go on:", r"^A report is in /run/initrdd/report.txt")),
+                    r"The boot can't go on:", r"A report is in /run/initrdd/report.txt",
+                    r"reboot: Power down")),
     # A key in the image, where systemd looks by itself.
     host("luks-key-included", "luks", answers=(),
           image={"files": {_NAMED_KEY: _KEY}, "settings": ("Include=/" + _NAMED_KEY,)}),

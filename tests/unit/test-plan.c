@@ -313,23 +313,60 @@ static void test_arch(void **state) {
                 }
 }
 
+/* The modules that ship, of the source directory: FIXTURES itself need not be there. */
+static Modules *load_shipped(Source *source, Told *told) {
+        _cleanup_free_ char *tests = path_dirname(FIXTURES), *shipped = NULL;
+        Modules *modules = NULL;
+
+        told_init(told);
+        shipped = path_join(tests, "../modules");
+        assert_int_equal(source_bind(source, "/usr/lib/initrdd/modules.d", shipped), 0);
+        if (modules_load(source, NULL, &told->report, &modules) < 0)
+                fail_msg("%s:%u: %s", told->report.failure.path, told->report.failure.line,
+                         told->report.failure.message);
+        return modules;
+}
+
+/* A token that a LUKS header names has what it needs in the image of that host, or there is none; and no
+ * image has that of another. */
+static void test_tokens(void **state) {
+        static const char *const tokens[] = { "tpm2", "fido2", "pkcs11" };
+        _cleanup_(source_freep) Source *source = conf_tree_source(*state);
+        _cleanup_(modules_freep) Modules *modules = NULL;
+        _cleanup_told_ Told told;
+
+        modules = load_shipped(source, &told);
+        for (size_t t = 0; t < ELEMENTSOF(tokens); t++) {
+                const char *tags[] = { "block:crypt", "block:dm", "fs:ext4", tokens[t], NULL };
+                const Facts facts = { .tags = (char **) tags };
+                _cleanup_(profile_freep) Profile *profile = NULL;
+                _cleanup_(plan_freep) Plan *plan = NULL;
+                size_t found = 0;
+
+                assert_int_equal(profile_new(&profile, "default"), 0);
+                profile->mode = MODE_HOST;
+                assert_int_equal(plan_new(&plan, modules, profile, &facts, &told.report), 0);
+                for (size_t i = 0; i < plan->n_items; i++)
+                        for (size_t k = 0; k < ELEMENTSOF(tokens); k++)
+                                if (streq(plan->items[i].module->name, tokens[k])) {
+                                        assert_string_equal(tokens[k], tokens[t]);
+                                        assert_false(plan->items[i].droppable);
+                                        found++;
+                                }
+                assert_int_equal(found, 1);
+        }
+}
+
 /* The modules that ship: every file is right, whatever is required exists, and each mode has a plan
  * in which nothing that is there for every image may be dropped. */
 static void test_shipped(void **state) {
         _cleanup_(source_freep) Source *source = conf_tree_source(*state);
         _cleanup_(modules_freep) Modules *modules = NULL;
         _cleanup_(profile_freep) Profile *profile = NULL;
-        /* FIXTURES itself need not be there. */
-        _cleanup_free_ char *tests = path_dirname(FIXTURES), *shipped = NULL;
         const Facts facts = { .generic = true };
         _cleanup_told_ Told told;
 
-        told_init(&told);
-        shipped = path_join(tests, "../modules");
-        assert_int_equal(source_bind(source, "/usr/lib/initrdd/modules.d", shipped), 0);
-        if (modules_load(source, NULL, &told.report, &modules) < 0)
-                fail_msg("%s:%u: %s", told.report.failure.path, told.report.failure.line,
-                         told.report.failure.message);
+        modules = load_shipped(source, &told);
         assert_true(modules->n_modules > 0);
         assert_int_equal(profile_new(&profile, "default"), 0);
         /* Also those that no tag chooses. */
@@ -357,6 +394,7 @@ int main(void) {
                 cmocka_unit_test(test_conflicts),
                 cmocka_unit_test(test_drop),
                 cmocka_unit_test(test_arch),
+                cmocka_unit_test_setup_teardown(test_tokens, conf_tree_setup, conf_tree_teardown),
                 cmocka_unit_test_setup_teardown(test_shipped, conf_tree_setup, conf_tree_teardown),
         };
 

@@ -154,7 +154,7 @@ def _nobody(case, work):
         yield network.around()
 
 
-def _nbd_export(fixture, system=None):
+def _nbd_export(fixture, system=None, dhcp=()):
     """By the name of an export."""
     @contextlib.contextmanager
     def around(case, work):
@@ -165,7 +165,7 @@ def _nbd_export(fixture, system=None):
             with open(conf, "w", encoding="ascii") as stream:
                 stream.write("[generic]\nlistenaddr = %s\n[the-root]\nexportname = %s\n"
                              % (servers.SERVER, path))
-            network.dhcp()
+            network.dhcp(*dhcp)
             network.start("nbd-server", "-d", "-C", conf)
             network.wait_tcp(10809)
             yield network.around()
@@ -279,6 +279,8 @@ CASES = [
     generic("iscsi-dhcp-root-path", "iscsi", command_line="root=dhcp" + PATIENT,
             around=_iscsi("ext4", login=LOGIN, dhcp=("--dhcp-option=17,iscsi:%s@%s:::1:%s" % (
                 ":".join(word for pair in LOGIN for word in pair), servers.SERVER, TARGET % "0"),))),
+    generic("nbd-dhcp-root-path", "nbd", command_line="root=dhcp" + PATIENT, around=_nbd_export(
+        "ext4", dhcp=("--dhcp-option=17,nbd:%s:the-root:ext4:noatime" % servers.SERVER,))),
     # A disk, from a server that is late.
     generic("nbd-port-late", "nbd", around=_nbd_port, waits=True,
             command_line="root=UUID=%s netroot=nbd:%s:2000" % (

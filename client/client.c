@@ -12,6 +12,7 @@
 void say(const char *format, ...) {
         va_list ap;
 
+        fflush(stdout); /* both may be the same file: what was found comes before what went wrong */
         fputs("initrdctl: ", stderr);
         va_start(ap, format);
         vfprintf(stderr, format, ap);

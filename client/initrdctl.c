@@ -4,12 +4,15 @@
 
 #include <getopt.h>
 #include <locale.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #include "bus/bus.h"
 #include "bus/polkit-agent.h"
 #include "client.h"
 #include "string-util.h"
+
+#define LARGE_BUFFER (1024 * 1024)
 
 const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
 char **arg_settings;
@@ -527,6 +530,9 @@ int main(int argc, char *argv[]) {
         int r;
 
         setlocale(LC_ALL, "");
+        /* What has been as large as a compressor's window goes back at once, as it would not if the
+         * library were left to learn from it: the next segment's is there beside it otherwise. */
+        (void) mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
         if (argc > 0)
                 argv[0] = (char *) "initrdctl"; /* what getopt begins its lines with, as say() does */
         r = parse_argv(argc, argv);

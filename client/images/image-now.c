@@ -60,7 +60,6 @@ void image_now_hint(const ImageNow *now, const char *path) {
              a.st_ino == b.st_ino))
                 return;
         say("This was told by a build for this machine; if %s is an image of another, --root= or "
-            "--facts= "
-            "names that.",
+            "--facts= names that.",
             path);
 }

@@ -222,8 +222,7 @@ static void warn_of_keys(const Generator *g) {
                 if (value && *value == '/' && strchr(value, ':'))
                         generator_warn(g,
                                        "%s is not understood: say rd.luks.key=UUID=FILE:DEVICE, "
-                                       "with "
-                                       "the UUID of what it opens",
+                                       "with the UUID of what it opens",
                                        *word);
         }
 }

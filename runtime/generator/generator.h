@@ -125,6 +125,9 @@ bool unit_value_is_valid(const char *value);
 /* root.c: the units that systemd's generator makes of root=WHAT, before those that it makes by itself. `type`
  * and `flags` are those of the command line where they are NULL. 0 or an error that was logged. */
 int root_generate(const Generator *g, const char *what, const char *type, const char *flags);
+/* A sysroot.mount of our own in their place, which initrd-root-fs.target requires. 0 or an error that was
+ * logged. */
+int root_write(const Generator *g, const char *text);
 
 /* The node that root= names, 1; 0 when it names none. The caller frees. */
 int device_root_node(const Generator *g, char **ret);

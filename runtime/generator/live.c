@@ -353,7 +353,6 @@ static int write_root(const Generator *g, const Live *live, const Overlay *o) {
         _cleanup_free_ char *flags = NULL, *text = NULL;
         const char *given = option_get(g, "rootflags");
         bool over = !live->plain && !live->writable;
-        int r;
 
         if (given && *given && !unit_value_is_valid(given)) {
                 generator_warn(g, "rootflags=%s can't be passed on and was ignored", given);
@@ -385,10 +384,7 @@ static int write_root(const Generator *g, const Live *live, const Overlay *o) {
                                      : "lowerdir=/run/rootfsbase,upperdir=/run/overlayfs,"
                                        "workdir=/run/ovlwork") < 0)
                 return -ENOMEM;
-        r = generator_write(g, g->early, "sysroot.mount", text);
-        return r < 0 ? r
-                     : generator_link(g, g->early, "initrd-root-fs.target.requires/sysroot.mount",
-                                      "../sysroot.mount");
+        return root_write(g, text);
 }
 
 static int write_units(const Generator *g, Live *live, const Overlay *o) {

@@ -20,6 +20,14 @@
 #include "generator.h"
 #include "string-util.h"
 
+int root_write(const Generator *g, const char *text) {
+        int r = generator_write(g, g->early, "sysroot.mount", text);
+
+        return r < 0 ? r
+                     : generator_link(g, g->early, "initrd-root-fs.target.requires/sysroot.mount",
+                                      "../sysroot.mount");
+}
+
 int root_generate(const Generator *g, const char *what, const char *type, const char *flags) {
         const char *directories[] = { g->early, g->early, g->early };
         const char *kind = type ?: option_get(g, "rootfstype");

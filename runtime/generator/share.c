@@ -85,12 +85,10 @@ static int write_mount(const Generator *g, const Share *share) {
                        option_get(g, "rw") && !option_get(g, "ro") ? "rw" : "ro", share->options,
                        *flags ? "," : "", flags) < 0)
                 return -ENOMEM;
-        r = generator_write(g, g->early, "sysroot.mount", text);
+        r = root_write(g, text);
         if (r >= 0 && startswith(share->tag, "/dev/"))
                 r = generator_write(g, g->early, WAIT, "");
-        return r < 0 ? r
-                     : generator_link(g, g->early, "initrd-root-fs.target.requires/sysroot.mount",
-                                      "../sysroot.mount");
+        return r;
 }
 
 bool share_is_root(const Generator *g) {

@@ -146,12 +146,18 @@ class Ended:
         return "job %d: %s %s %s" % (self.id, self.result, self.error, self.message)
 
 
+def python_program(path):
+    """What starts it for anybody, also from a checkout that only root may look into."""
+    with open(path, encoding="utf-8") as stream:
+        return [PYTHON, "-c", stream.read()]
+
+
 class Caller:
     """A client of the bus (bus-caller). Calls return what the method does, or raise Error."""
 
     def __init__(self, address, prefix=(), match=True):
         self.process = subprocess.Popen(
-            [*prefix, PYTHON, os.path.join(LIB, "bus-caller"), address], stdin=subprocess.PIPE,
+            [*prefix, *python_program(os.path.join(LIB, "bus-caller")), address], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
         self.answers, self.signals, self.base = {}, queue.Queue(), {}
         self.kept, self.last_id, self.condition = [], 0, threading.Condition()

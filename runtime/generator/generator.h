@@ -61,6 +61,10 @@ int option_seconds(const Generator *g, const char *key, unsigned *ret);
  * longer than `otherwise`. False if none of them says anything, and it is as long as that. */
 bool option_patience(const Generator *g, unsigned otherwise, unsigned *ret);
 
+/* "ro" or "rw", how the root is mounted: the last of these words, else of those among the flags of the mount
+ * (NULL: rootflags=), else "ro". Behind the flags, it is what counts. */
+const char *option_access(const Generator *g, const char *flags);
+
 /* The interface that the machine was started from, as the admin or the boot loader names it, or NULL. */
 const char *option_bootdev(const Generator *g);
 

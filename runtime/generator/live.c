@@ -238,7 +238,6 @@ static int write_medium(const Generator *g, const Live *live, bool check) {
         _cleanup_free_ char *what = unit_escape_percent(live->url      ? FETCHED
                                                         : live->node ?: live->spec);
         _cleanup_free_ char *text = NULL, *wait = NULL, *unit = NULL;
-        bool rw = option_get(g, "rw") && !option_get(g, "ro");
         int r;
 
         if (live->url && (r = write_fetch(g, live)) < 0)
@@ -260,7 +259,7 @@ static int write_medium(const Generator *g, const Live *live, bool check) {
                        check ? "Requires=initrdd-live-check.service\n"
                                "After=initrdd-live-check.service\n"
                              : "",
-                       what, live->node ? "" : "loop,", rw ? "rw" : "ro") < 0)
+                       what, live->node ? "" : "loop,", option_access(g, "")) < 0)
                 return -ENOMEM;
         r = generator_write(g, g->early, MEDIUM, text);
         if (r < 0 || !live->node)

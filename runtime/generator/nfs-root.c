@@ -20,7 +20,9 @@ int nfs_root_add_options(NfsRoot *root, const char *list) {
         int r = strv_split(&words, list, ",");
 
         STRV_FOREACH(word, words)
-                if (r >= 0 && **word && !streq(*word, "ro") && !streq(*word, "rw"))
+                if (r >= 0 && (streq(*word, "ro") || streq(*word, "rw")))
+                        root->access = streq(*word, "ro") ? "ro" : "rw";
+                else if (r >= 0 && **word)
                         r = strv_extend(&root->options, *word);
         return r;
 }

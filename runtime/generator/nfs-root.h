@@ -17,6 +17,7 @@ typedef struct NfsRoot {
         char *server; /* "" where nobody says */
         char *path; /* begins with a slash; "" where nobody says */
         char **options; /* without ro and rw */
+        const char *access; /* the last of these, or NULL */
         bool version4; /* it must be */
 } NfsRoot;
 
@@ -27,5 +28,5 @@ void nfs_root_done(NfsRoot *root);
 
 /* "vers" is nfsvers, too. */
 bool nfs_root_has_option(const NfsRoot *root, const char *name);
-/* Adds those of a list with commas. ro and rw are left to the kernel command line. 0 or -ENOMEM. */
+/* Adds those of a list with commas. 0 or -ENOMEM. */
 int nfs_root_add_options(NfsRoot *root, const char *list);

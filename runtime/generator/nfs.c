@@ -96,16 +96,14 @@ static int find_server(const Generator *g, char **ret) {
         return 0;
 }
 
-/* Read-only unless somebody says otherwise; rw is stronger than ro, as in dracut. */
 static int write_options(const Generator *g, NfsRoot *root, char **ret) {
-        bool writable = option_get(g, "rw") != NULL;
         const char *flags = option_get(g, "rootflags");
         _cleanup_strv_free_ char **all = NULL;
         int r;
 
         if (flags && (r = nfs_root_add_options(root, flags)) < 0)
                 return r;
-        r = strv_extend(&all, writable ? "rw" : "ro");
+        r = strv_extend(&all, option_access(g, root->access ?: ""));
         if (r >= 0 && root->version4 && !nfs_root_has_option(root, "vers"))
                 r = strv_extend(&all, "vers=4");
         /* Nobody is there to keep the locks of version 3; version 4 has its own. */

@@ -140,6 +140,26 @@ bool option_patience(const Generator *g, unsigned otherwise, unsigned *ret) {
         return true;
 }
 
+/* The last of the two in a list, or NULL. */
+static const char *find_access(char **words) {
+        const char *found = NULL;
+
+        STRV_FOREACH(word, words)
+                found = streq(*word, "ro") ? "ro" : streq(*word, "rw") ? "rw" : found;
+        return found;
+}
+
+/* As the kernel and systemd's fstab generator have it, whatever kind of root it is. */
+const char *option_access(const Generator *g, const char *flags) {
+        _cleanup_strv_free_ char **words = NULL;
+        const char *said = find_access(g->words);
+
+        flags = flags ?: option_get(g, "rootflags");
+        if (!said && flags && strv_split(&words, flags, ",") >= 0)
+                said = find_access(words);
+        return said ?: "ro";
+}
+
 const char *option_bootdev(const Generator *g) {
         const char *said = option_get(g, "bootdev");
 

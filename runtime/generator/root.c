@@ -33,23 +33,14 @@ int root_generate(const Generator *g, const char *what, const char *type, const 
         const char *kind = type ?: option_get(g, "rootfstype");
         const char *options = flags ?: option_get(g, "rootflags");
         _cleanup_free_ char *line = NULL;
-        bool writable = false, said = false;
 
-        STRV_FOREACH(word, g->words)
-                if (streq(*word, "ro") || streq(*word, "rw")) {
-                        writable = streq(*word, "rw");
-                        said = true;
-                }
         if ((kind && strpbrk(kind, " \t\"'\\")) || (options && strpbrk(options, " \t\"'\\"))) {
                 generator_warn(g, "The type or the options of the root are malformed");
                 kind = options = NULL;
         }
-        if (str_printf(&line, "SYSTEMD_PROC_CMDLINE=root=%s%s%s%s%s%s", what,
+        if (str_printf(&line, "SYSTEMD_PROC_CMDLINE=root=%s%s%s%s%s %s", what,
                        kind ? " rootfstype=" : "", kind ?: "", options ? " rootflags=" : "",
-                       options ?: "",
-                       !said      ? ""
-                       : writable ? " rw"
-                                  : " ro") < 0)
+                       options ?: "", option_access(g, options)) < 0)
                 return -ENOMEM;
         return generator_run(g, "systemd-fstab-generator", directories,
                              (char *[]) { line, (char *) "SYSTEMD_IN_INITRD=1",

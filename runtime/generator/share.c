@@ -26,7 +26,7 @@
 typedef struct Share {
         const char *type, *tag; /* borrowed */
         const char *drivers; /* units */
-        const char *options; /* that are needed, or "" */
+        const char *options; /* that are needed, with a comma behind, or "" */
 } Share;
 
 /* Whether rootflags= has KEY=. */
@@ -50,7 +50,7 @@ static bool find_share(const Generator *g, Share *ret) {
         if (tag || (root && type && streq(type, "virtiofs")))
                 *ret = (Share) { "virtiofs", tag ?: root, VIRTIOFS, "" };
         else if (root && type && streq(type, "9p"))
-                *ret = (Share) { "9p", root, PLAN9, has_flag(g, "trans") ? "" : ",trans=virtio" };
+                *ret = (Share) { "9p", root, PLAN9, has_flag(g, "trans") ? "" : "trans=virtio," };
         else
                 return false;
         return true;
@@ -81,9 +81,8 @@ static int write_mount(const Generator *g, const Share *share) {
                        "Where=/sysroot\n"
                        "Type=%s\n"
                        "Options=%s%s%s%s\n",
-                       share->drivers, share->drivers, tag, share->type,
-                       option_get(g, "rw") && !option_get(g, "ro") ? "rw" : "ro", share->options,
-                       *flags ? "," : "", flags) < 0)
+                       share->drivers, share->drivers, tag, share->type, share->options, flags,
+                       *flags ? "," : "", option_access(g, given)) < 0)
                 return -ENOMEM;
         r = root_write(g, text);
         if (r >= 0 && startswith(share->tag, "/dev/"))

@@ -101,8 +101,8 @@ static int mount_device(const Generator *g, const char *device, const char *type
         const char *given = flags ?: option_get(g, "rootflags");
         _cleanup_free_ char *options = NULL;
 
-        if (str_printf(&options, "%s%s%s", option_get(g, "rw") ? "rw" : "ro",
-                       given && *given ? "," : "", given ?: "") < 0)
+        if (str_printf(&options, "%s%s%s", given ?: "", given && *given ? "," : "",
+                       option_access(g, given)) < 0)
                 return -ENOMEM;
         type = type ?: option_get(g, "rootfstype");
         return run(g,

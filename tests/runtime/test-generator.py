@@ -236,14 +236,13 @@ CASES = [
         BY_UUID, "2s"), ""),
     ("root=cifs://u:secret@h/s rd.timeout=3", ALL, "root=cifs:... is not supported"),
     ("root=virtiofs:tag", share("tag", "virtiofs", "ro"), ""),
-    ("root=virtiofs:tag rw rootflags=dax", share("tag", "virtiofs", "rw,dax"), ""),
-    ("root=tag rootfstype=virtiofs rw ro", share("tag", "virtiofs", "ro"), ""),
-    ("root=/a%b rootfstype=9p rw", share("/a%%b", "9p", "rw,trans=virtio", "9pnet_virtio"), ""),
+    ("root=virtiofs:tag rw rootflags=dax", share("tag", "virtiofs", "dax,rw"), ""),
+    ("root=/a%b rootfstype=9p rw", share("/a%%b", "9p", "trans=virtio,rw", "9pnet_virtio"), ""),
     ("root=/dev/root rootfstype=9p rootflags=msize=262144,trans=virtio",
-     dict(share("/dev/root", "9p", "ro,msize=262144,trans=virtio", "9pnet_virtio"),
+     dict(share("/dev/root", "9p", "msize=262144,trans=virtio,ro", "9pnet_virtio"),
           **{"e/initrd-root-device.target.d/50-root-device.conf": ""}), ""),
     ("root=tag rootfstype=9p rootflags=trans=xen",
-     share("tag", "9p", "ro,trans=xen", "9pnet_virtio"), ""),
+     share("tag", "9p", "trans=xen,ro", "9pnet_virtio"), ""),
     ("root=virtiofs:", ALL, "root=virtiofs: is no tag"),
     ("root=tag rootfstype=ext4", ALL, ""), ("rootfstype=9p", ALL, ""),
     ("root=UUID=12-34 rootflags=noatime", ALL, ""),
@@ -378,7 +377,7 @@ CASES = [
     ("root=live:LABEL=A rd.timeout=5",
      dict(by_label(), **{r"n/dev-disk-by\x2dlabel-A.device.d/60-initrdd.conf": "Sec=5s\n"}), ""),
     ("root=live:LABEL=A rw", by_label(options="Options=rw\n"), ""),
-    ("root=live:LABEL=A ro rw", by_label(), ""),
+    ("root=live:LABEL=A rootflags=rw", by_label(), ""),
     ("root=live:LABEL=A rootflags=noatime,%x", by_label(root="Options=noatime,%%x," + LOWER), ""),
     ("'root=live:LABEL=A' 'rootflags=a\nb'", by_label(root="Options=" + LOWER),
      "can't be passed on"),
@@ -510,6 +509,12 @@ CASES = [
     ("rd.overlay=", covers(), "rd.overlay= names no device"),
     ("rd.overlay.crypt=LABEL=C", ALL, "rd.overlay.crypt is not supported"),
 ]
+# Whether the root is written to, whatever kind of root: words of the command line, and what comes of them.
+ACCESS = [("", "ro"), ("ro", "ro"), ("rw", "rw"), ("ro rw", "rw"), ("rw ro", "ro"), ("rw ro rw quiet", "rw"),
+          ("rw=1", "ro"), ("rw ro=0", "rw"), ("rwx", "ro")]
+# And with flags that say it, too.
+ACCESS_FLAGS = [("", "rw", "rw"), ("", "ro,rw", "rw"), ("", "rw,ro", "ro"), ("ro", "rw", "ro"),
+                ("rw", "ro", "rw"), ("rw=1", "noatime,rw", "rw")]
 NO_PATHS = dict(ALL, **{name: "-> /dev/null" for name in (
     "e/multipathd.service", "e/multipathd.socket", "r/etc/udev/rules.d/60-multipath.rules",
     "r/etc/udev/rules.d/62-multipath.rules")})
@@ -643,6 +648,30 @@ class Generator(unittest.TestCase):
         self.check("root=block:/dev/vda rd.timeout=3 rootflags=noatime rw", dict(timeout("dev-vda", "3s"), **{
             "e/sysroot.mount": ["What=/dev/vda\n", "Options=noatime,rw\n"]}), "",
             lambda path: path.startswith("e/") and path != "e/sysroot.mount")
+
+    def access(self, line):
+        """The options of the mount that this makes."""
+        self.directory.cleanup()
+        self.setUp()
+        self.assertEqual(self.run_generator(line), (0, ""))
+        tree = self.tree()
+        text = tree.get("e/run-initramfs-live.mount") or tree["e/sysroot.mount"]
+        return re.search("^Options=(.*)$", text, re.M)[1].split(",")
+
+    def test_access(self):
+        """ro and rw: the last one counts, as for systemd and for the kernel, and it counts more than flags."""
+        roots = ["root=t rootfstype=9p", "root=virtiofs:t"]
+        if os.path.exists(FSTAB):
+            roots.append("root=block:/dev/vda")
+        # Flags of one on a medium are the overlay's.
+        for root in roots + ["root=live:LABEL=A"]:
+            for words, expected in ACCESS:
+                with self.subTest(root + " " + words):
+                    self.assertEqual(self.access("%s %s" % (root, words))[-1], expected)
+        for root in roots:
+            for words, flags, expected in ACCESS_FLAGS:
+                with self.subTest("%s %s rootflags=%s" % (root, words, flags)):
+                    self.assertEqual(self.access("%s %s rootflags=%s" % (root, words, flags))[-1], expected)
 
     def test_multipath(self):
         for line, files, expected, log in MULTIPATH_CASES:

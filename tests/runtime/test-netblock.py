@@ -438,12 +438,14 @@ class Netblock(unittest.TestCase):
         for line, path, calls in (
                 ("root=dhcp", iscsi, logged_in + [mount % ("auto", "ro", link)]),
                 ("root=dhcp netroot=dhcp ro rw rootfstype=ext4 rootflags=noatime", iscsi,
-                 logged_in + [mount % ("ext4", "rw,noatime", link)]),
+                 logged_in + [mount % ("ext4", "noatime,rw", link)]),
                 ("root=dhcp rootflags=a", "nbd:1.2.3.4:x",
-                 ["modprobe -q nbd", nbd(export="x"), mount % ("auto", "ro,a", node)]),
+                 ["modprobe -q nbd", nbd(export="x"), mount % ("auto", "a,ro", node)]),
                 ("root=dhcp rootflags=a rootfstype=b", "nbd:1.2.3.4:x:ext4:noatime:bs=1024",
                  ["modprobe -q nbd", nbd(export="x", options="-block-size 1024"),
-                  mount % ("ext4", "ro,noatime", node)])):
+                  mount % ("ext4", "noatime,ro", node)]),
+                ("root=dhcp rw ro", "nbd:1.2.3.4:x:ext4:rw",
+                 ["modprobe -q nbd", nbd(export="x"), mount % ("ext4", "rw,ro", node)])):
             with self.subTest(line + " " + path):
                 self.assertEqual(self.attach(line, "root", path, "/sysroot"), (0, "", calls))
         for path in ("iscsi:", "iscsi:x", "nbd:", "nbd:x"):

@@ -253,7 +253,14 @@ TIME = "INITRDD_TIMEOUT=180"
 MOUNTS = [
     ("root=nfs:10.0.0.1:/srv/root", "10.0.0.1:/srv/root", "ro,nolock", TIME, ""),
     ("root=nfs4:10.0.0.1:/srv/root", "10.0.0.1:/srv/root", "ro,vers=4", TIME, ""),
-    ("root=nfs4:h:/p:vers=4.1,rw", "h:/p", "ro,vers=4.1", TIME, ""),
+    # Whether it is written to: the last word of the command line, else of the options.
+    ("root=nfs4:h:/p:vers=4.1,rw", "h:/p", "rw,vers=4.1", TIME, ""),
+    ("root=nfs4:h:/p:vers=4.1,rw ro", "h:/p", "ro,vers=4.1", TIME, ""),
+    ("root=nfs:h:/p rootflags=rw", "h:/p", "rw,nolock", TIME, ""),
+    ("root=nfs:h:/p:rw rootflags=ro", "h:/p", "ro,nolock", TIME, ""),
+    ("root=nfs:h:/p rw ro", "h:/p", "ro,nolock", TIME, ""),
+    ("root=nfs:h:/p ro rw", "h:/p", "rw,nolock", TIME, ""),
+    ("root=nfs:h:/p rw=1", "h:/p", "ro,nolock", TIME, ""),
     ("root=nfs4:h:/p,nfsvers=4.0 rw", "h:/p", "rw,nfsvers=4.0", TIME, ""),
     ("root=nfs:h.example:/p,rsize=1024,lock ro", "h.example:/p", "ro,nolock,rsize=1024", TIME, ""),
     ("root=nfs:h:/p rootflags=soft,ro", "h:/p", "ro,nolock,soft", TIME, ""),

@@ -23,7 +23,8 @@
  * With a NODE, the root's, it is what initrdd-locked.service runs when an encrypted device could not be
  * opened, or has not come in its time. The root's own time has not even begun then (device.c), and it would
  * be waited for as long again. So when SECONDS have passed since the units were read, and since the last one
- * was opened, and the node isn't there, PID 1 is told not to wait for it.
+ * was opened, and the node isn't there, PID 1 is told not to wait for it. What is resumed from has
+ * initrdd-resume-end.service, from the start.
  */
 
 #include <errno.h>
@@ -195,7 +196,7 @@ static int find_begin(uint64_t *ret) {
         return r;
 }
 
-/* The root's device is no longer waited for, which ends in emergency mode, as if its time were up. */
+/* The device is no longer waited for, as if its time were up. Without the root's there is emergency mode. */
 static int give_up(const char *node) {
         char *argv[] = { (char *) "systemctl", (char *) "show", (char *) "--property=Job",
                          (char *) "--",        (char *) node,   NULL };
@@ -209,7 +210,8 @@ static int give_up(const char *node) {
         if (r < 0 || !next_unit(&p, &u) || !u.job)
                 return r;
         fprintf(stderr,
-                "<3>The root's device %s is not there, and what it may be on was not opened\n",
+                "<3>The device %s is not there, and nothing is left to be opened that it may be "
+                "on\n",
                 node);
         return ask((char *[]) { (char *) "systemctl", (char *) "cancel", (char *) "--",
                                 (char *) u.job, NULL },

@@ -9,13 +9,23 @@
  *
  * systemd waits for devices by units of their names, so the limit is a drop-in of that unit. Where
  * root= names no device (NFS) there is nothing to wait for here. Encrypted devices are waited for as long:
- * one that comes too late for systemd-cryptsetup@.service is never opened. And so is /usr.
+ * one that comes too late for systemd-cryptsetup@.service is never opened. And so are /usr and the device of
+ * an overlay.
  *
  * Where a passphrase may be asked for, what may lie behind it is only waited for when nobody is asked any
  * more: who looks for the passphrase for longer than 90 seconds has to find the boot where it was. That is the
- * root, /usr and what is resumed from; the encrypted devices themselves are waited for as ever. When one of
- * them doesn't come in that time, initrdd-locked.service sees to it that the root is not waited for as long
- * again (wait-unlock.c).
+ * root, /usr, an overlay and what is resumed from; the encrypted devices themselves are waited for as ever. When
+ * one of them doesn't come in that time, initrdd-locked.service sees to it that the root is not waited for as
+ * long again (wait-unlock.c).
+ *
+ *   resume=DEVICE                                  as long as for the root, and then there is no resuming
+ *   resumeflags=x-systemd.device-timeout=          systemd's, which wins
+ *
+ * systemd waits for that one without an end, and the root with it: what it had saved would be lost. But most
+ * that are not there have not been there for years, and the boot would never come to anything. A swap
+ * partition need not be behind a passphrase, and is resumed from before any is asked for. Where one is asked
+ * for nevertheless, its time can't begin with the boot: initrdd-resume-end.service ends it when nothing is left
+ * to be opened.
  */
 
 #include <ctype.h>
@@ -136,13 +146,17 @@ static int find_usr(const Generator *g, char **ret) {
 
 int device_set_timeouts(const Generator *g, const char *root, const char *name, unsigned seconds) {
         _cleanup_strv_free_ char **sources = NULL;
-        _cleanup_free_ char *usr = NULL;
+        _cleanup_free_ char *usr = NULL, *overlay = NULL;
         int r = root ? set_timeout(g, root, name, seconds) : 0;
 
         if (r >= 0)
                 r = find_usr(g, &usr);
         if (usr && r >= 0)
                 r = set_timeout(g, usr, name, seconds);
+        if (r >= 0)
+                r = overlay_find_node(g, &overlay);
+        if (overlay && r >= 0)
+                r = set_timeout(g, overlay, name, seconds);
         if (r >= 0)
                 r = crypt_find_sources(g, &sources);
         STRV_FOREACH(source, sources)
@@ -176,11 +190,16 @@ static int wait_behind(const Generator *g, const char *node) {
 /* All that can lie behind a passphrase. A swap partition doesn't: what is resumed has its root unlocked. */
 static int wait_for_answers(const Generator *g, const char *root) {
         static const char *const keys[] = { "mount.usr", "resume" };
+        _cleanup_free_ char *overlay = NULL;
         int r = may_ask(g);
 
         if (r <= 0)
                 return r;
         r = root ? wait_behind(g, root) : 0;
+        if (r >= 0)
+                r = overlay_find_node(g, &overlay);
+        if (overlay && r >= 0)
+                r = wait_behind(g, overlay);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(keys); i++) {
                 const char *value = option_get(g, keys[i]);
                 _cleanup_free_ char *node = NULL;
@@ -192,16 +211,16 @@ static int wait_for_answers(const Generator *g, const char *root) {
         return r;
 }
 
-int device_end_wait(const Generator *g, const char *root, unsigned seconds) {
-        _cleanup_free_ char *node = unit_quote(root), *text = NULL;
-        int r = may_ask(g);
+/* A service that tells PID 1 not to wait for a node any more, so many seconds after the start and after the last
+ * was opened. */
+static int write_end(const Generator *g, const char *node, unsigned seconds, const char *unit,
+                     const char *description) {
+        _cleanup_free_ char *quoted = unit_quote(node), *text = NULL;
 
-        if (r <= 0)
-                return r;
-        if (!node ||
+        if (!quoted ||
             str_printf(&text,
                        "[Unit]\n"
-                       "Description=End of the Wait for an Encrypted Device\n"
+                       "Description=%s\n"
                        "Documentation=man:initrdd-cmdline(7)\n"
                        "DefaultDependencies=no\n"
                        "ConditionPathIsMountPoint=!/sysroot\n"
@@ -212,13 +231,63 @@ int device_end_wait(const Generator *g, const char *root, unsigned seconds) {
                        "Type=oneshot\n"
                        "StandardError=journal+console\n"
                        "ExecStart=-/usr/lib/initrdd/initrdd-wait-unlock %u %s\n",
-                       seconds, node) < 0)
+                       description, seconds, quoted) < 0)
                 return -ENOMEM;
-        r = generator_write(g, g->normal, "initrdd-locked.service", text);
+        return generator_write(g, g->normal, unit, text);
+}
+
+int device_end_wait(const Generator *g, const char *root, unsigned seconds) {
+        int r = may_ask(g);
+
+        if (r <= 0)
+                return r;
+        r = write_end(g, root, seconds, "initrdd-locked.service",
+                      "End of the Wait for an Encrypted Device");
         return r < 0 ? r
                      : generator_write(g, g->normal,
                                        "systemd-cryptsetup@.service.d/60-initrdd.conf",
                                        "[Unit]\nOnFailure=initrdd-locked.service\n");
+}
+
+/* Whether systemd's generator has a limit for what is resumed from, of the flags that it looks at. */
+static bool has_own_limit(const Generator *g) {
+        const char *flags = option_get(g, "resumeflags") ?: option_get(g, "rootflags");
+
+        return flags && strstr(flags, "x-systemd.device-timeout=");
+}
+
+static int end_resume(const Generator *g, const char *root) {
+        /* Of systemd before 254, and since. */
+        static const char *const units[] = { "systemd-hibernate-resume@.service",
+                                             "systemd-hibernate-resume.service" };
+        const char *value = option_get(g, "resume");
+        _cleanup_free_ char *node = NULL;
+        unsigned seconds;
+        int r;
+
+        if (!value || strv_contains(g->words, "noresume") || has_own_limit(g))
+                return 0;
+        r = device_node(value, &node);
+        (void) option_patience(g, SYSTEMD_SECONDS, &seconds);
+        if (r <= 0 || seconds == 0)
+                return r;
+        r = may_ask(g);
+        if (r < 0)
+                return r;
+        /* Behind the 40 of systemd's generator, before the 60 of what the node may be besides. */
+        if (r == 0 || startswith(node, "/dev/mapper/") || streq(node, root ?: ""))
+                return set_timeout(g, node, "45-initrdd.conf", seconds);
+        r = write_end(g, node, seconds, "initrdd-resume-end.service",
+                      "End of the Wait for What Is Resumed From");
+        for (size_t i = 0; i < ELEMENTSOF(units) && r >= 0; i++) {
+                _cleanup_free_ char *name = NULL;
+
+                if (str_printf(&name, "%s.d/60-initrdd.conf", units[i]) < 0)
+                        return -ENOMEM;
+                r = generator_write(g, g->normal, name,
+                                    "[Unit]\nWants=initrdd-resume-end.service\n");
+        }
+        return r;
 }
 
 int generate_device(const Generator *g) {
@@ -231,6 +300,8 @@ int generate_device(const Generator *g) {
         r = device_root_node(g, &node);
         if (r >= 0)
                 r = wait_for_answers(g, node);
+        if (r >= 0)
+                r = end_resume(g, node);
         if (r < 0)
                 return r;
         said = option_patience(g, SYSTEMD_SECONDS, &seconds);

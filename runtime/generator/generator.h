@@ -111,6 +111,8 @@ typedef struct Overlay {
 } Overlay;
 
 int overlay_read(const Generator *g, Overlay *ret);
+/* The device that changes are to be kept on, of an overlay that there may be: 1, 0: none. The caller frees. */
+int overlay_find_node(const Generator *g, char **ret);
 void overlay_done(Overlay *o);
 /* The service that makes /run/overlayfs and /run/ovlwork, and with `over` lays it over that mount.
  * `more` are further lines of its [Unit]; `live` is where a medium of an image has its directories,

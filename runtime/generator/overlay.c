@@ -128,6 +128,26 @@ static int read_value(const Generator *g, const char *value, Overlay *o) {
         return r < 0 ? r : 0;
 }
 
+/* Where changes are kept, as it was written, or NULL: nobody says. */
+static const char *find_place(const Generator *g, bool wanted) {
+        const char *value = find_value(g, "rd.overlay"), *old = find_value(g, "rd.live.overlay");
+
+        if (value && (*value || strv_contains(g->words, "rd.overlay=")))
+                return value;
+        return old && *old && (wanted || live_is_root(g)) ? old : NULL;
+}
+
+int overlay_find_node(const Generator *g, char **ret) {
+        const char *value = find_place(g, true);
+        Overlay o = {};
+        int r = value ? read_device(value, &o) : 0;
+
+        if (r > 0)
+                *ret = TAKE_PTR(o.node);
+        overlay_done(&o);
+        return r;
+}
+
 int overlay_read(const Generator *g, Overlay *ret) {
         static const struct {
                 const char *key, *why;
@@ -138,7 +158,7 @@ int overlay_read(const Generator *g, Overlay *ret) {
                   "of what is removed" },
                 { "rd.live.overlay.cowfs", ": no file system is made for an overlay" },
         };
-        const char *value = find_value(g, "rd.overlay"), *old = find_value(g, "rd.live.overlay");
+        const char *value;
         Overlay o = {};
         int r = 0;
 
@@ -153,10 +173,9 @@ int overlay_read(const Generator *g, Overlay *ret) {
                      option_bool(g, "rd.live.overlay.readonly", false);
         o.reset = option_bool(g, "rd.overlay.reset", false) ||
                   option_bool(g, "rd.live.overlay.reset", false);
-        if (value && (*value || strv_contains(g->words, "rd.overlay=")))
+        value = find_place(g, o.wanted);
+        if (value)
                 r = read_value(g, value, &o);
-        else if (old && *old && (o.wanted || live_is_root(g)))
-                r = read_value(g, old, &o);
         if (r >= 0 && !o.memory && (o.wanted || live_is_root(g)))
                 r = read_size(g, &o.memory);
         if (r < 0) {

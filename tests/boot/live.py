@@ -155,5 +155,11 @@ CASES = [
            r"You are in emergency mode|root account is locked"),
     _covered("overlay", "rd.overlay", "LiveOS_rootfs",
              ((_CHANGES_GONE, (r"STARTED 1\b",) + shows("overlay", "LiveOS_rootfs", "counted"), ()),)),
+    # Neither the device for an overlay nor what is resumed from is there: the boot goes on without them.
+    generic("missing-devices", "counted", waits=True,
+            command_line="root=UUID=%s rd.timeout=40 rd.overlay=LABEL=gone resume=LABEL=away"
+            % medium.UUID["counted"],
+            expect=(r"Timed out waiting for .*(gone|away)", r"Timed out waiting for .*(gone|away)",
+                    r"STARTED 1\b") + shows("overlay", "LiveOS_rootfs", "counted")),
     _covered("overlay-systemd", "systemd.volatile=overlay", "overlay"),
 ]

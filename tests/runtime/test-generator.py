@@ -64,6 +64,20 @@ def locked(node, seconds):
             "n/systemd-cryptsetup@.service.d/60-initrdd.conf": "[Unit]\nOnFailure=initrdd-locked.service\n"}
 
 
+def resumes(unit, seconds=90):
+    """What is resumed from has an end, before that which resumeflags= says."""
+    return {"n/%s.device.d/45-initrdd.conf" % unit: "[Unit]\nJobRunningTimeoutSec=%ds\n" % seconds}
+
+
+def resume_end(node, seconds=90):
+    """The same where somebody may be asked for a passphrase that it isn't behind."""
+    found = {"n/%s.d/60-initrdd.conf" % unit: "[Unit]\nWants=initrdd-resume-end.service\n" for unit in
+             ("systemd-hibernate-resume@.service", "systemd-hibernate-resume.service")}
+    found["n/initrdd-resume-end.service"] = (
+        'ExecStart=-/usr/lib/initrdd/initrdd-wait-unlock %d "%s"\n' % (seconds, node))
+    return found
+
+
 EARLY = ("cmdline", "pre-udev", "pre-trigger", "initqueue")
 
 
@@ -137,6 +151,7 @@ OVERLAY, LIVE = "n/initrdd-overlay.service", "n/initrdd-live.service"
 FIND = "n/initrdd-live-find.service"
 DEBIAN = ' "boot=live" "live" "filesystem.squashfs"'
 BY_UUID = r"dev-disk-by\x2duuid-12\x2d34"
+BY_LABEL = r"dev-disk-by\x2dlabel-B"
 NODE, LOCKED = "/dev/disk/by-uuid/12-34", r"dev-disk-by\x2duuid-5\x2d6"
 GPT_AUTO = r"dev-gpt\x2dauto\x2droot"
 CASES = [
@@ -288,11 +303,30 @@ CASES = [
     ("rd.luks.uuid=5-6 rd.luks.data=5-6 rd.timeout=9", timeout(GPT_AUTO, "9s", LOCKED), ""),
     ("root=/dev/mapper/vg-root rd.luks.options=discard mount.usr=UUID=12-34 resume=/dev/mapper/vg-swap",
      dict(behind(r"dev-mapper-vg\x2droot", r"dev-mapper-vg\x2dswap", BY_UUID),
-          **locked("/dev/mapper/vg-root", 90)), ""),
-    ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/mapper/a", behind("dev-mapper-a"), ""),
-    ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/vda", ALL, ""),
-    ("root=gpt-auto rd.luks.uuid=5-6 resume=UUID=12-34", ALL, ""),
-    ("root=UUID=12-34 rd.luks=0 resume=/dev/mapper/a", ALL, ""),
+          **locked("/dev/mapper/vg-root", 90), **resumes(r"dev-mapper-vg\x2dswap")), ""),
+    ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/mapper/a",
+     dict(behind("dev-mapper-a"), **resumes("dev-mapper-a")), ""),
+    ("root=gpt-auto rd.luks.uuid=5-6 resume=/dev/vda", dict(ALL, **resume_end("/dev/vda")), ""),
+    ("root=gpt-auto rd.luks.uuid=5-6 resume=UUID=12-34 rd.timeout=7",
+     dict(timeout(GPT_AUTO, "7s", LOCKED), **resume_end(NODE, 7)), ""),
+    ("root=UUID=12-34 rd.luks=0 resume=/dev/mapper/a", dict(ALL, **resumes("dev-mapper-a")), ""),
+    # A swap file: systemd would wait for the root without an end, too.
+    ("root=UUID=12-34 resume=UUID=12-34 resume_offset=7", dict(ALL, **resumes(BY_UUID)), ""),
+    ("root=UUID=12-34 resume=UUID=12-34 rd.luks.uuid=5-6",
+     dict(behind(BY_UUID), **locked(NODE, 90), **resumes(BY_UUID)), ""),
+    # What is resumed from, and how long it is waited for
+    ("resume=/dev/vda2", dict(ALL, **resumes("dev-vda2")), ""),
+    ("resume=PARTUUID=a rootdelay=100", dict(timeout(GPT_AUTO, "100s"), **resumes(
+        r"dev-disk-by\x2dpartuuid-a", 100)), ""),
+    ("resume=/dev/a resume=LABEL=s rd.retry=20",
+     dict(timeout(GPT_AUTO, "20s"), **resumes(r"dev-disk-by\x2dlabel-s", 20)), ""),
+    ("resume=/dev/a rootdelay=10", dict(ALL, **resumes("dev-a")), ""),
+    ("resume=/dev/a rd.timeout=0", timeout(GPT_AUTO, "infinity"), ""),
+    ("resume=/dev/a noresume", ALL, ""), ("resume=/dev/a noresume=x", dict(ALL, **resumes("dev-a")), ""),
+    ("resume", ALL, ""), ("resume=", ALL, ""), ("resume=8:3", ALL, ""), ("resume=UUID=", ALL, ""),
+    ("resume=/dev/a resumeflags=x-systemd.device-timeout=5s", ALL, ""),
+    ("resume=/dev/a rootflags=noatime,x-systemd.device-timeout=5s", ALL, ""),
+    ("resume=/dev/a resumeflags=x rootflags=x-systemd.device-timeout=5s", dict(ALL, **resumes("dev-a")), ""),
     # shells
     ("rd.break", step("pre-pivot", "initrd.target"), ""),
     ("rd.break=cmdline", step("cmdline", "sysinit.target", "systemd-udevd.service\n"), ""),
@@ -496,6 +530,21 @@ CASES = [
     ("rd.overlay rd.live.overlay=LABEL=B", covers(' "--device=/dev/disk/by-label/B"'), ""),
     ("rd.overlay=LABEL=B", covers(' "--device=/dev/disk/by-label/B"',
                                   r"Wants=dev-disk-by\x2dlabel-B.device"), ""),
+    # Its device is waited for as the root is, also behind passphrases.
+    ("rd.overlay=LABEL=B rd.timeout=7",
+     dict(covers(' "--device=/dev/disk/by-label/B"'), **timeout(GPT_AUTO, "7s", BY_LABEL)), ""),
+    ("root=UUID=12-34 rd.overlay=LABEL=B rootdelay=200",
+     dict(covers(' "--device=/dev/disk/by-label/B"'), **timeout(BY_UUID, "200s", BY_LABEL)), ""),
+    ("root=UUID=12-34 rd.overlay=LABEL=B rd.luks.uuid=5-6",
+     dict(covers(' "--device=/dev/disk/by-label/B"'), **behind(BY_UUID, BY_LABEL), **locked(NODE, 90)), ""),
+    ("root=live:LABEL=A rd.live.overlay=LABEL=B rd.timeout=7",
+     dict(by_label(overlay=' "--device=/dev/disk/by-label/B" "--live=LiveOS"\n'),
+          **timeout(r"dev-disk-by\x2dlabel-A", "7s", BY_LABEL)), ""),
+    ("rd.overlay rd.live.overlay=LABEL=B rd.timeout=7",
+     dict(covers(' "--device=/dev/disk/by-label/B"'), **timeout(GPT_AUTO, "7s", BY_LABEL)), ""),
+    ("rd.overlay=tmpfs:size=1 rd.timeout=7",
+     dict(covers(' "--memory=size=1"'), **timeout(GPT_AUTO, "7s")), ""),
+    ("rd.overlay=sdb1 rd.timeout=7", dict(covers(), **timeout(GPT_AUTO, "7s")), "sdb1 names no device"),
     ("rd.overlay=LABEL=B:/o/u rd.overlay.readonly=1 rd.overlay.reset=1",
      covers(' --read-only --reset "--device=/dev/disk/by-label/B" "--path=/o/u"'), ""),
     ("rd.overlay=tmpfs", covers(), ""), ("rd.overlay=tmpfs:", covers(), ""),

@@ -143,7 +143,7 @@ class WaitUnlock(unittest.TestCase):
         done = self.run_here([long_ago, unit("a", "inactive", *JOB), device("inactive"), "Job=7\n", ""],
                              "1", "/dev/nowhere")
         self.assertEqual((done.returncode, done.stdout), (0, ""))
-        self.assertRegex(done.stderr, "^<3>The root's device /dev/nowhere is not there, [^\\n]*\\n$")
+        self.assertRegex(done.stderr, "^<3>The device /dev/nowhere is not there, [^\\n]*\\n$")
         self.assertEqual((self.called()[0], self.called()[3:]), (begin, [ask, cancel]))
         done = self.run_here([long_ago, unit("a", "activating"), "", "Job=7\n", ""], "1", "/dev/nowhere")
         self.assertEqual((done.returncode, self.called()), (0, [begin, SHOW, SHOW, ask, cancel]))

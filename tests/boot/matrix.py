@@ -21,8 +21,9 @@ RECORDINGS = {name: generic(root.system + "-generic-real" + name[8:] if root.sys
                             packed=name in PACKED)
               for name, root in ROOTS.items() if name not in live.UNRECORDED + netblock.UNRECORDED}
 
-# A host image of it is that of another root: of raid1, of luks, of usr; or of another row: shutdown.
-GENERIC_ALONE = (("raid5", "luks1", "debian13-usr", "debian12-luks") + volumes.GENERIC_ALONE + network.GENERIC_ALONE
+# A host image of it is that of another root: of raid1, of luks, of usr; or of another row: shutdown,
+# overlay-on-thin.
+GENERIC_ALONE = (("raid5", "thin", "luks1", "debian13-usr", "debian12-luks") + volumes.GENERIC_ALONE + network.GENERIC_ALONE
                  + netblock.GENERIC_ALONE)
 
 CASES = (

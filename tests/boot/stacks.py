@@ -59,6 +59,11 @@ _KEY_IN_ROOT = {"etc/keys/root.key": _KEY,
                                  % _LUKS_UUID).encode()}
 _NAMED_KEY = "etc/cryptsetup-keys.d/luks-%s.key" % _LUKS_UUID
 CASES = [
+    # Changes are kept on a thin volume, of the pool that the root is in.
+    host("overlay-on-thin", "thin",
+         command_line=ROOTS["thin"].command_line + " rd.overlay=/dev/mapper/thinvg-changes:/of/today",
+         expect=(r"ROOT-OK overlay LiveOS_rootfs .*\bupperdir=/run/initramfs/overlayfs/of/today\b",
+                 r"MARKER thin\b")),
     # Half a minute is waited for the disk that is not there.
     host("degraded-raid1", "raid1", members=(1,), waits=True),
     generic("degraded-raid5", "raid5", members=(0, 2), waits=True),

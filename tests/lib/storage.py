@@ -64,6 +64,8 @@ SCRIPTS = {
         lvm lvcreate -qq -y -Zn --type thin-pool -L 32M --poolmetadatasize 4M -n pool thinvg
         lvm lvcreate -qq -y -V 32M --thinpool pool -n root thinvg
         fill /dev/mapper/thinvg-root
+        lvm lvcreate -qq -y -V 16M --thinpool pool -n changes thinvg
+        /usr/sbin/mke2fs -q -t ext4 -L changes /dev/mapper/thinvg-changes
         lvm vgchange -an thinvg
     """,
     "raid1": """

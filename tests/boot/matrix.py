@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is booted: the rows of every file beside this one. README.md says why these rows."""
 
+import collections
+
 import live
 import local
 import netblock
@@ -39,3 +41,7 @@ CASES = (
     + netblock.CASES
     + share.CASES
 )
+
+# Two of a name would be in each other's files.
+TWICE = [name for name, count in collections.Counter(case.name for case in CASES).items() if count > 1]
+assert not TWICE, "more than one row is called %s" % ", ".join(TWICE)

@@ -12,7 +12,7 @@ def _on(name, source, tags, modules, command_line=None, **options):
     by the processor's own instructions, which the emulated one has, too."""
     fast = (r"^CIPHERS .*\bxts-aes-(aesni|vaes)\S*",) if "block:crypt" in tags else ()
     return Root(name, (command_line or "root=UUID=" + storage.UUID[name]) + PATIENT,
-                shows("ext4", source, name), ["fs:ext4"] + tags, modules=modules, **options)
+                fast + shows("ext4", source, name), ["fs:ext4"] + tags, modules=modules, **options)
 
 
 ASKED = ((r"(?s)[Pp]assphrase for disk .*: ?(\(press TAB for no echo\) ?)?$", storage.PASSPHRASE),)

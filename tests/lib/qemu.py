@@ -224,7 +224,7 @@ def _drive(process, session, timeout):
 
 def run(boot, log_path, expect, failures=FAILURES, answers=(), timeout=120):
     """Boots and returns a Result. `answers` are (pattern of a prompt, text to type), in order."""
-    with open(log_path, "w", encoding="utf-8", errors="replace") as log:
+    with open(log_path, "w", buffering=1, encoding="utf-8", errors="replace") as log:
         log.write("# %s\n" % " ".join(boot.command()))
         process = subprocess.Popen(boot.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)

@@ -16,12 +16,17 @@ from case import ROOTS, generic, host
 # Generic images as users have them; the others are not compressed.
 PACKED = ("ext4-uuid", "debian12", "debian13-usr")
 
-# A generic image boots every root, and the machine's facts are recorded there; each host image is
-# made from those.
-RECORDINGS = {name: generic(root.system + "-generic-real" + name[8:] if root.system
-                            else "debian12-generic-" + name, name, root.system or "debian12",
-                            packed=name in PACKED)
-              for name, root in ROOTS.items() if name not in live.UNRECORDED + netblock.UNRECORDED}
+
+def _recording(name, root):
+    """A generic image boots every root, and the machine's facts are recorded there; each host image is
+    made from those."""
+    system = root.system or ("debian13" if name in volumes.NEWER else "debian12")
+    return generic(system + "-generic-" + ("real" + name[8:] if root.system else name), name, system,
+                   packed=name in PACKED)
+
+
+RECORDINGS = {name: _recording(name, root) for name, root in ROOTS.items()
+              if name not in live.UNRECORDED + netblock.UNRECORDED}
 
 # A host image of it is that of another root: of raid1, of luks, of usr; or of another row: shutdown,
 # overlay-on-thin.

@@ -96,6 +96,8 @@ ROOTS.update({
                       {"dm", "lvm", "lvm-mirror", "lvm-snapshot"}),
     "lvm-cache": _on("lvm-cache", "/dev/mapper/cachevg-root", ["block:lvm", "block:lvm-cache"],
                      {"dm", "lvm", "lvm-cache"}),
+    "lvm-vdo": _on("lvm-vdo", "/dev/mapper/vdovg-root", ["block:lvm", "block:lvm-vdo"],
+                   {"dm", "lvm", "lvm-vdo"}),
     "integrity": Root("integrity", "root=/dev/mapper/checked" + PATIENT,
                       shows("ext4", "/dev/mapper/checked", "integrity"),
                       ["fs:ext4", "block:dm", "block:integrity"], modules={"dm", "integrity"},
@@ -115,6 +117,8 @@ ROOTS.update({
 })
 _HIBERNATES = ROOTS["hibernate"].command_line + " test.hibernate="
 
+# What the older release has no driver for.
+NEWER = ("lvm-vdo",)
 # Other rows have the host images of these, or what they would show.
 GENERIC_ALONE = ("multipath", "imsm", "raid-levels", "raid1-on-luks", "lvm-raid1", "lvm-mirror",
                  "hibernate", "pkcs11")

@@ -118,6 +118,16 @@ SETS = {one.name: one for one in (
         lvm lvconvert -qq -y --type cache --cachepool cachevg/fast cachevg/root
         lvm vgchange -an cachevg
     """, drivers=_VOLUMES, programs=("/usr/sbin/cache_check",)),
+    # As small as it can be, and without an index of what is there already: that would be half of a boot. Debian
+    # has both the driver and vdoformat since 13.
+    Set("lvm-vdo", 1, """
+        lvm vgcreate vdovg $1
+        lvm lvcreate -qq -y -Wn --type vdo -l 100%FREE -V 64M -n root vdovg/pool --config \
+                'allocation { vdo_slab_size_mb=128 vdo_use_deduplication=0 vdo_use_compression=0 }'
+        fill /dev/mapper/vdovg-root
+        lvm vgchange -an vdovg
+    """, 5 * 1024 * MIB, drivers=("dm-vdo",), programs=("/usr/bin/vdoformat",), packages=("vdo",),
+        system="debian13"),
     Set("integrity", 1, """
         integritysetup format --batch-mode $1
         integritysetup open $1 x

@@ -359,7 +359,7 @@ def _storage():
 def _set(one):
     sources = [storage.__file__, os.path.join(LIBRARY, "fakeroot-init")]
     sources += [softhsm.__file__] if one.token else []
-    key = cache.key(one.key(), debian.base("debian12"),
+    key = cache.key(one.key(), debian.base(one.system),
                     *("@" + os.path.abspath(path) for path in sources))
     return cache.get("disk-" + one.name, key,
                      lambda directory: storage.make_set(directory, fake_root, one))

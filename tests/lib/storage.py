@@ -186,8 +186,8 @@ def _libraries(tree, path):
 
 def _builder(directory, fake_root, job, kernel, more=None):
     """The builder's initramfs, with what one Set needs beside."""
-    packages = more.packages if more else ()
-    tree = debian.with_packages("debian12", packages) if packages else debian.base("debian12")
+    packages, system = (more.packages, more.system) if more else ((), "debian12")
+    tree = debian.with_packages(system, packages) if packages else debian.base(system)
     target = os.path.join(directory, "builder")
     programs = PROGRAMS + (more.programs if more else ())
     for name in ("dev", "proc", "sys", "run", "tmp", "etc", "usr/bin", "usr/sbin", "usr/lib",
@@ -211,6 +211,8 @@ def _builder(directory, fake_root, job, kernel, more=None):
                 where = os.path.join(target, "usr", os.path.relpath(path, kernel.tree))
                 os.makedirs(os.path.dirname(where), exist_ok=True)
                 shutil.copy(path, where)
+                if where.endswith(".xz") and not os.path.exists(where[:-3]):
+                    run("xz", "-d", where)
     for path in glob.glob(os.path.join(kernel.tree, modules, "modules.[ob]*")):
         if os.path.isfile(path):
             shutil.copy(path, os.path.join(target, "usr", modules))
@@ -285,14 +287,15 @@ class Set:
     `packages` are those that programs and libraries of the builder come from. With `sata` the disks
     are such, and have serial numbers; with `tpm` there is a TPM, whose memory is in the directory
     "tpm" of the fixture. With `token` there is one of PKCS#11 in the directory "token", which is
-    enrolled in the first disk."""
+    enrolled in the first disk. The builder is of `system`, kernel and programs."""
 
     def __init__(self, name, disks, script, size=SIZE, tells="", drivers=(), programs=(),
                  libraries=(), packages=(), sata=False, tpm=False,
-                 token=False):
+                 token=False, system="debian12"):
         self.name, self.disks, self.script, self.size, self.tells = name, disks, script, size, tells
         self.drivers, self.programs, self.libraries = drivers, programs, libraries
         self.packages, self.sata, self.tpm, self.token = packages, sata, tpm, token
+        self.system = system
         self.uuid = str(uuid.uuid5(uuid.NAMESPACE_DNS, name + ".storage.initrdd.test"))
 
     def key(self):
@@ -300,7 +303,7 @@ class Set:
 
 
 def make_set(directory, fake_root, one):
-    kernel = debian.kernel("debian12")
+    kernel = debian.kernel(one.system)
     paths = _empty_disks(directory, one.disks, one.size)
     names = _names(one.disks, "/dev/sd" if one.sata else "/dev/vd")
     job = _begin(names[-1], one.drivers) + _make_one(one.name, one.uuid, names, one.script)

@@ -80,9 +80,13 @@ CASES = [
                     r"The device /dev/mapper/nowhere-root is not there, and nothing is left to be opened",
                     r"The boot can't go on:", r"A report is in /run/initrdd/report.txt",
                     r"reboot: Power down")),
-    # A key in the image, where systemd looks by itself.
-    host("luks-key-included", "luks", answers=(),
-          image={"files": {_NAMED_KEY: _KEY}, "settings": ("Include=/" + _NAMED_KEY,)}),
+    # A key in the image, where systemd looks by itself. What PID 1 and udev have to say is on the console, until
+    # the switch of roots.
+    host("luks-key-included", "luks", answers=(), command_line=ROOTS["luks"].command_line + " rd.debug",
+         expect=(r"systemd-udevd\[\d+\]: vda: Device ready for processing",
+                 r"systemd\[1\]: dev-vda.device: Changed dead -> plugged",
+                 r"systemd\[1\]: initrdd-debug-end.service: Changed dead -> start") + ROOTS["luks"].expect,
+         image={"files": {_NAMED_KEY: _KEY}, "settings": ("Include=/" + _NAMED_KEY,)}),
     # A key that crypttab says belongs to the initrd, in a generic image.
     generic("luks-key-attached", "luks", answers=(), image={"files": _KEY_IN_ROOT},
              command_line=ROOTS["luks"].command_line,

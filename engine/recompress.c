@@ -75,20 +75,24 @@ static bool is_hard(Store *store, const StoredFragment *f, int level) {
                store_find(store, f->content, f->compression, level, &known);
 }
 
-static bool run_is_hard(Store *store, const ImageRecord *record, const ImageRun *run,
-                        const StoredFragment *parts) {
+static bool run_is_hard(Store *store, const ImageRecord *record, const ImageRun *run) {
+        Compression c = image_record_parts(record, run)->compression;
         StoredFragment known;
 
-        return store_find(store, run->content, parts->compression, record->idle_level, &known) ||
+        return store_find(store, run->content, c, record->idle_level, &known) ||
                image_record_is_joined(record, run);
 }
 
 /* Whether it is packed as a part of something else alone. */
 static bool in_kernel_run(const ImageRecord *record, const StoredFragment *f) {
-        for (size_t i = 0, k = 0; i < record->n_runs; k += record->runs[i++].n_parts)
-                for (size_t n = 0; n < record->runs[i].n_parts && record->runs[i].kernel; n++)
-                        if (XXH128_isEqual(record->parts[k + n].content, f->content))
+        for (size_t i = 0; i < record->n_runs; i++) {
+                const ImageRun *run = &record->runs[i];
+                const StoredFragment *parts = image_record_parts(record, run);
+
+                for (size_t n = 0; n < run->n_parts && run->kernel; n++)
+                        if (XXH128_isEqual(parts[n].content, f->content))
                                 return true;
+        }
         return false;
 }
 
@@ -99,8 +103,8 @@ bool recompress_is_done(Store *store, const ImageRecord *record) {
                 if (!in_kernel_run(record, &record->fragments[i]) &&
                     !is_hard(store, &record->fragments[i], record->idle_level))
                         return false;
-        for (size_t i = 0, k = 0; i < record->n_runs; k += record->runs[i++].n_parts)
-                if (!run_is_hard(store, record, &record->runs[i], &record->parts[k]))
+        for (size_t i = 0; i < record->n_runs; i++)
+                if (!run_is_hard(store, record, &record->runs[i]))
                         return false;
         return true;
 }
@@ -139,8 +143,8 @@ static int recompress_one(Store *store, Report *report, const StoredFragment *f,
 }
 
 /* The archives of all parts, one behind the other. */
-static int unpack_run(Store *store, const ImageRecord *record, const ImageRun *run,
-                      const StoredFragment *parts, char **ret) {
+static int unpack_run(Store *store, const ImageRecord *record, const ImageRun *run, char **ret) {
+        const StoredFragment *parts = image_record_parts(record, run);
         _cleanup_free_ char *whole = malloc(run->raw_size ?: 1);
         uint64_t at = 0;
 
@@ -170,19 +174,19 @@ static int unpack_run(Store *store, const ImageRecord *record, const ImageRun *r
 }
 
 static int recompress_run(Store *store, Report *report, const ImageRecord *record,
-                          const ImageRun *run, const StoredFragment *parts) {
+                          const ImageRun *run) {
         _cleanup_free_ char *raw = NULL;
         StoredFragment better = {
                 .content = run->content,
-                .compression = parts->compression,
+                .compression = image_record_parts(record, run)->compression,
                 .level = record->idle_level,
                 .raw_size = run->raw_size,
         };
         int r;
 
-        if (run_is_hard(store, record, run, parts))
+        if (run_is_hard(store, record, run))
                 return 0;
-        r = unpack_run(store, record, run, parts, &raw);
+        r = unpack_run(store, record, run, &raw);
         if (r == -ENOENT)
                 return 0;
         if (r < 0)
@@ -227,11 +231,11 @@ static int recompress_record(Store *store, Report *report, const ImageRecord *re
                         return r;
                 p->n += (uint64_t) r;
         }
-        for (size_t i = 0, k = 0; i < record->n_runs; k += record->runs[i++].n_parts) {
+        for (size_t i = 0; i < record->n_runs; i++) {
                 int r;
 
                 show(report, record, p, record->n_fragments + i);
-                r = recompress_run(store, report, record, &record->runs[i], &record->parts[k]);
+                r = recompress_run(store, report, record, &record->runs[i]);
                 if (r < 0)
                         return r;
                 p->n += (uint64_t) r;

@@ -49,6 +49,14 @@ bool image_record_is(const ImageRecord *r, const struct stat *st) {
                r->mtime == (int64_t) st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
+const StoredFragment *image_record_parts(const ImageRecord *r, const ImageRun *run) {
+        const StoredFragment *parts = r->parts;
+
+        for (const ImageRun *before = r->runs; before < run; before++)
+                parts += before->n_parts;
+        return parts;
+}
+
 bool image_record_is_joined(const ImageRecord *r, const ImageRun *run) {
         for (size_t i = 0; i < r->n_fragments; i++)
                 if (XXH128_isEqual(r->fragments[i].content, run->content))

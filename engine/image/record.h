@@ -13,7 +13,7 @@
 typedef struct ImageRun {
         XXH128_hash_t content;
         uint64_t raw_size;
-        uint32_t n_parts;
+        uint32_t n_parts; /* 2 or more */
         uint32_t kernel; /* of this kernel alone: 1 */
 } ImageRun;
 
@@ -46,6 +46,8 @@ DEFINE_CLEANUP_FUNC(ImageRecord *, image_record_free);
 int image_record_serialize(const ImageRecord *record, char **ret, size_t *ret_size);
 int image_record_deserialize(const char *data, size_t size, ImageRecord **ret);
 
+/* The parts of one of its runs. */
+const StoredFragment *image_record_parts(const ImageRecord *record, const ImageRun *run);
 /* Whether the image has the run as one. */
 bool image_record_is_joined(const ImageRecord *record, const ImageRun *run);
 

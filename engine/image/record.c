@@ -157,8 +157,11 @@ static bool arrays_fit(const ImageRecord *r) {
         for (size_t i = 0; i < r->n_parts; i++)
                 if (!compression_to_string(r->parts[i].compression))
                         return false;
-        for (size_t i = 0; i < r->n_runs; i++)
+        for (size_t i = 0; i < r->n_runs; i++) {
+                if (r->runs[i].n_parts < 2)
+                        return false;
                 n_parts += r->runs[i].n_parts;
+        }
         return n_parts == r->n_parts;
 }
 

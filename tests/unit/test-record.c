@@ -161,19 +161,25 @@ static void test_surplus(void **state) {
         assert_int_equal(read_back(data, size), -EBADMSG);
 }
 
-/* A run of more parts than there are, or a part with a compressor that there is not. */
+/* A run of more parts than there are, or of none, or a part with a compressor that there is not. */
 static void test_runs(void **state) {
         _cleanup_(image_record_freep) ImageRecord *r = make(4, 0, true);
-        _cleanup_free_ char *more = NULL, *unknown = NULL;
+        _cleanup_free_ char *more = NULL, *none = NULL, *unknown = NULL;
         size_t size;
 
+        assert_ptr_equal(image_record_parts(r, &r->runs[0]), r->parts);
+        assert_ptr_equal(image_record_parts(r, &r->runs[1]), r->parts + 2);
         assert_false(image_record_is_joined(r, &r->runs[1]));
         r->fragments[0].content = r->runs[1].content;
         assert_true(image_record_is_joined(r, &r->runs[1]));
         r->runs[1].n_parts = 3;
         assert_int_equal(image_record_serialize(r, &more, &size), 0);
         assert_int_equal(read_back(more, size), -EBADMSG);
-        r->runs[1].n_parts = 2;
+        r->runs[0].n_parts = 4;
+        r->runs[1].n_parts = 0;
+        assert_int_equal(image_record_serialize(r, &none, &size), 0);
+        assert_int_equal(read_back(none, size), -EBADMSG);
+        r->runs[0].n_parts = r->runs[1].n_parts = 2;
         r->parts[3].compression = _COMPRESSION_MAX;
         assert_int_equal(image_record_serialize(r, &unknown, &size), 0);
         assert_int_equal(read_back(unknown, size), -EBADMSG);

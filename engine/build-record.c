@@ -90,17 +90,17 @@ int build_is_current(Build *b, ImageRecord **ret) {
         return 1;
 }
 
-/* Whether the image's next fragment is what was collected, from fragment number `k` on: how many that
- * are, more than one for a run; 0. */
-static size_t match_fragment(const Fragments *fs, size_t k, const StoredFragment *old, Run *ret) {
-        const Fragment *f = fs->fragments[k];
+/* Whether an image's fragment is what was collected from fragment number `first` on: one, or a run
+ * of them. */
+static bool match_fragment(const Fragments *fs, size_t first, const StoredFragment *old,
+                           Run *ret) {
+        const Fragment *f = fs->fragments[first];
 
+        *ret = (Run) { first, 1, f->content, f->raw_size };
         if (XXH128_isEqual(old->content, f->content) && old->raw_size == f->raw_size)
-                return 1;
-        if (run_find(fs, k, ret) && ret->first == k && ret->raw_size == old->raw_size &&
-            XXH128_isEqual(old->content, ret->content))
-                return ret->n;
-        return 0;
+                return true;
+        return run_find(fs, first, ret) && ret->first == first && ret->raw_size == old->raw_size &&
+               XXH128_isEqual(old->content, ret->content);
 }
 
 static bool match_level(const Build *b, const Fragment *f, const StoredFragment *old) {
@@ -112,35 +112,38 @@ static bool match_level(const Build *b, const Fragment *f, const StoredFragment 
                  (!best && old->level == b->profile->level)));
 }
 
-static bool match_fragments(const Build *b, const ImageRecord *record) {
+/* What was collected for each fragment of the image. False when it would be another image. */
+static bool match_fragments(const Build *b, const ImageRecord *record, Run *ret) {
         const Fragments *fs = b->fragments;
-        size_t k = 0;
-        Run run;
+        size_t next = 0;
 
         for (size_t i = 0; i < record->n_fragments; i++) {
-                size_t n = k < fs->n ? match_fragment(fs, k, &record->fragments[i], &run) : 0;
+                const StoredFragment *old = &record->fragments[i];
 
-                if (n == 0 || !match_level(b, fs->fragments[k], &record->fragments[i]))
+                if (next >= fs->n || !match_fragment(fs, next, old, &ret[i]) ||
+                    !match_level(b, fs->fragments[next], old))
                         return false;
-                k += n;
+                next += ret[i].n;
         }
-        return k == fs->n;
+        return next == fs->n;
 }
 
 /* The fragments as the image has them, if their content is what this build has collected. 1, 0 or
  * -ENOMEM. */
 static int take_fragments(const Build *b, const ImageRecord *record) {
+        _cleanup_free_ Run *runs = calloc(record->n_fragments + 1, sizeof(Run));
         Fragments *fs = b->fragments;
-        Run run;
 
-        if (could_be_better(b, record) || !match_fragments(b, record))
+        if (!runs)
+                return -ENOMEM;
+        if (could_be_better(b, record) || !match_fragments(b, record, runs))
                 return 0;
-        for (size_t i = 0; i < record->n_fragments; i++) {
-                if (match_fragment(fs, i, &record->fragments[i], &run) > 1 &&
-                    fragments_join(fs, &run) < 0)
+        /* From the end, so that what is joined moves none that comes later. */
+        for (size_t i = record->n_fragments; i-- > 0;)
+                if (runs[i].n > 1 && fragments_join(fs, &runs[i]) < 0)
                         return -ENOMEM;
+        for (size_t i = 0; i < record->n_fragments; i++)
                 fs->fragments[i]->stored = record->fragments[i];
-        }
         return 1;
 }
 

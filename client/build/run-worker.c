@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -19,11 +18,11 @@
 extern char **environ;
 
 static int start(pid_t *ret_pid, int *ret_in, int *ret_out) {
+        _cleanup_process_pipes_ ProcessPipes pipes = PROCESS_PIPES_NONE;
         _cleanup_free_ char *data = NULL, *path = NULL;
-        _cleanup_close_ int in0 = -EBADF, in1 = -EBADF, out0 = -EBADF, out1 = -EBADF;
         posix_spawn_file_actions_t actions;
         char *argv[] = { (char *) "initrdd-worker", NULL };
-        int in[2], out[2], r;
+        int r;
 
         r = data_directory(&data);
         if (r < 0)
@@ -31,26 +30,21 @@ static int start(pid_t *ret_pid, int *ret_in, int *ret_out) {
         path = path_join(data, "initrdd-worker");
         if (!path)
                 return -ENOMEM;
-        if (pipe2(in, O_CLOEXEC) < 0)
-                return -errno;
-        in0 = in[0];
-        in1 = in[1];
-        if (pipe2(out, O_CLOEXEC) < 0)
-                return -errno;
-        out0 = out[0];
-        out1 = out[1];
+        r = process_pipes_open(&pipes);
+        if (r < 0)
+                return r;
 
         posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_adddup2(&actions, in0, STDIN_FILENO);
-        posix_spawn_file_actions_adddup2(&actions, out1, STDOUT_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, pipes.child_in, STDIN_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, pipes.child_out, STDOUT_FILENO);
         r = posix_spawn(ret_pid, path, &actions, NULL, argv, environ);
         posix_spawn_file_actions_destroy(&actions);
         if (r != 0) {
                 say("%s can't be started: %s", path, strerror(r));
                 return -r;
         }
-        *ret_in = TAKE_FD(in1);
-        *ret_out = TAKE_FD(out0);
+        *ret_in = TAKE_FD(pipes.in);
+        *ret_out = TAKE_FD(pipes.out);
         return 0;
 }
 

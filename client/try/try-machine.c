@@ -12,7 +12,6 @@
  * away what was typed before he reads.
  */
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,30 +162,25 @@ static _Noreturn void run_child(char *const argv[], int in, int out) {
 }
 
 static int start(Session *s, pid_t *ret) {
-        _cleanup_close_ int in0 = -EBADF, in1 = -EBADF, out0 = -EBADF, out1 = -EBADF;
+        _cleanup_process_pipes_ ProcessPipes pipes = PROCESS_PIPES_NONE;
         _cleanup_strv_free_ char **argv = NULL;
-        int in[2], out[2], r;
         pid_t pid;
+        int r;
 
         r = make_argv(s->machine, &argv);
         if (r < 0)
                 return r;
-        if (pipe2(in, O_CLOEXEC) < 0)
-                return -errno;
-        in0 = in[0];
-        in1 = in[1];
-        if (pipe2(out, O_CLOEXEC) < 0)
-                return -errno;
-        out0 = out[0];
-        out1 = out[1];
+        r = process_pipes_open(&pipes);
+        if (r < 0)
+                return r;
         fflush(NULL);
         pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                run_child(argv, in0, out1);
-        s->in = TAKE_FD(in1);
-        s->out = TAKE_FD(out0);
+                run_child(argv, pipes.child_in, pipes.child_out);
+        s->in = TAKE_FD(pipes.in);
+        s->out = TAKE_FD(pipes.out);
         *ret = pid;
         return 0;
 }

@@ -111,22 +111,6 @@ static void stop(Watcher *w) {
                 set_flags(e, flags_of(e) & ~PATH_TOLD);
 }
 
-/* What it reads from and writes to. Only our ends don't block. */
-static int make_pipes(int ret_in[static 2], int ret_out[static 2]) {
-        if (pipe2(ret_in, O_CLOEXEC) < 0)
-                return -errno;
-        if (pipe2(ret_out, O_CLOEXEC) < 0) {
-                int r = -errno;
-
-                safe_close(ret_in[0]);
-                safe_close(ret_in[1]);
-                return r;
-        }
-        (void) fcntl(ret_in[1], F_SETFL, O_NONBLOCK);
-        (void) fcntl(ret_out[0], F_SETFL, O_NONBLOCK);
-        return 0;
-}
-
 /* With standard error as it is, and nothing else of ours: descriptors, environment, signals. */
 static int spawn(const char *program, int in, int out, pid_t *ret_pid) {
         char *argv[] = { (char *) program, NULL }, *envp[] = { NULL };
@@ -180,15 +164,17 @@ static int add_io(Watcher *w, int *fd, uint32_t events, sd_event_io_handler_t ha
 }
 
 static int start(Watcher *w) {
-        _cleanup_close_ int in0 = -EBADF, in1 = -EBADF, out0 = -EBADF, out1 = -EBADF;
-        int in[2], out[2], r;
+        _cleanup_process_pipes_ ProcessPipes pipes = PROCESS_PIPES_NONE;
         pid_t pid;
+        int r;
 
-        r = make_pipes(in, out);
+        r = process_pipes_open(&pipes);
         if (r < 0)
                 return r;
-        in0 = in[0], in1 = in[1], out0 = out[0], out1 = out[1];
-        r = spawn(w->program, in0, out1, &pid);
+        /* The child's ends may block it, ours never us. */
+        if (fcntl(pipes.in, F_SETFL, O_NONBLOCK) < 0 || fcntl(pipes.out, F_SETFL, O_NONBLOCK) < 0)
+                return -errno;
+        r = spawn(w->program, pipes.child_in, pipes.child_out, &pid);
         if (r < 0)
                 return r;
         r = sd_event_add_child(w->event, &w->child, pid, WEXITED, on_child, w);
@@ -200,9 +186,9 @@ static int start(Watcher *w) {
         (void) sd_event_source_set_description(w->child, "watcher");
         r = sd_event_source_set_child_process_own(w->child, true);
         if (r >= 0)
-                r = add_io(w, &out0, EPOLLIN, on_output, "watcher-output", &w->output);
+                r = add_io(w, &pipes.out, EPOLLIN, on_output, "watcher-output", &w->output);
         if (r >= 0)
-                r = add_io(w, &in1, 0, on_input, "watcher-input", &w->input);
+                r = add_io(w, &pipes.in, 0, on_input, "watcher-input", &w->input);
         if (r < 0) {
                 stop(w);
                 return r;

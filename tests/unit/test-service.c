@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <cmocka.h>
 #include <ftw.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bus-stub.h"
 #include "bus/bus.h"
+#include "child-signals.h"
 #include "initrdd-bus.h"
 #include "manager.h"
 #include "path-util.h"
@@ -118,11 +118,8 @@ static void start(Service *s) {
                 .run_dir = s->path,
                 .data_dir = s->path,
         };
-        sigset_t mask;
 
-        sigemptyset(&mask);
-        sigaddset(&mask, SIGCHLD);
-        assert_int_equal(sigprocmask(SIG_BLOCK, &mask, NULL), 0);
+        set_child_signals();
         write_to(s, "initrdd-worker", worker_script);
         assert_int_equal(chmod(script, 0755), 0);
         bus_stub = (BusStub) {};

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child-signals.h"
 #include "fd-util.h"
 #include "log.h"
 #include "path-util.h"
@@ -580,11 +581,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_broken, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
         };
-        sigset_t mask;
 
-        signal(SIGPIPE, SIG_IGN);
-        sigemptyset(&mask);
-        sigaddset(&mask, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &mask, NULL);
+        set_child_signals();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <cmocka.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child-signals.h"
 #include "fd-util.h"
 #include "string-util.h"
 #include "job/worker-process.h"
@@ -157,11 +157,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_hung, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_freed, setup, teardown),
         };
-        sigset_t mask;
 
-        signal(SIGPIPE, SIG_IGN);
-        sigemptyset(&mask);
-        sigaddset(&mask, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &mask, NULL);
+        set_child_signals();
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,9 +82,6 @@ static int add_disk(char ***argv, const Machine *m, size_t i, const char *path) 
                 r = str_printf(&device, "scsi-hd,drive=disk%zu", i);
         else
                 r = str_printf(&device, "virtio-blk-pci,drive=disk%zu", i);
-        if (r >= 0 && i == (m->card ? 1 : 0) && streq(m->bus->name, "scsi") &&
-            (strv_extend(argv, "-device") < 0 || strv_extend(argv, "virtio-scsi-pci") < 0))
-                r = -ENOMEM;
         if (r < 0 || strv_extend(argv, "-drive") < 0 || strv_extend(argv, drive) < 0 ||
             strv_extend(argv, "-device") < 0)
                 return -ENOMEM;
@@ -131,7 +128,8 @@ static int make_argv(const Machine *m, char ***ret) {
                 "-append",
                 m->command_line,
         };
-        size_t i = 0;
+        /* The first disk is served, where there is a network. */
+        size_t first = m->card ? 1 : 0, n = strv_length(m->disks);
 
         if (str_printf(&memory, "%u", m->memory) < 0)
                 return -ENOMEM;
@@ -140,11 +138,12 @@ static int make_argv(const Machine *m, char ***ret) {
                         return -ENOMEM;
         if (m->card && add_network(&argv, m->card) < 0)
                 return -ENOMEM;
-        STRV_FOREACH(disk, m->disks) {
-                if (!(m->card && i == 0) && add_disk(&argv, m, i, *disk) < 0)
+        if (streq(m->bus->name, "scsi") && n > first &&
+            (strv_extend(&argv, "-device") < 0 || strv_extend(&argv, "virtio-scsi-pci") < 0))
+                return -ENOMEM;
+        for (size_t i = first; i < n; i++)
+                if (add_disk(&argv, m, i, m->disks[i]) < 0)
                         return -ENOMEM;
-                i++;
-        }
         *ret = TAKE_PTR(argv);
         return 0;
 }

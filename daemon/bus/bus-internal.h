@@ -29,6 +29,16 @@ bool bus_is_up(const Manager *m);
 /* One object, one file. */
 extern const sd_bus_vtable manager_vtable[], image_vtable[], job_vtable[], log_control_vtable[];
 
+/* property_get_NAME() of a property that is no field of its object: `object` declares the variable that
+ * `value` is made of. */
+#define DEFINE_PROPERTY_GETTER(name, object, signature, value)                                    \
+        static int property_get_##name(sd_bus *bus, const char *path, const char *interface,      \
+                                       const char *property, sd_bus_message *reply,               \
+                                       void *userdata, sd_bus_error *error) {                     \
+                object = userdata;                                                                \
+                return sd_bus_message_append(reply, signature, value);                            \
+        }
+
 int property_get_boolean(sd_bus *bus, const char *path, const char *interface,
                          const char *property, sd_bus_message *reply, void *userdata,
                          sd_bus_error *error);

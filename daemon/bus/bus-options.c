@@ -15,11 +15,18 @@ void build_options_done(BuildOptions *o) {
         o->settings = strv_free(o->settings);
 }
 
-int check_flags(uint64_t flags, uint64_t known, sd_bus_error *error) {
+int flags_read(sd_bus_message *message, uint64_t known, uint64_t *ret, sd_bus_error *error) {
+        uint64_t flags;
+        int r;
+
+        r = sd_bus_message_read(message, "t", &flags);
+        if (r < 0)
+                return r;
         if (flags & ~known)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS,
                                          "Flags 0x%llx are not known here",
                                          (unsigned long long) (flags & ~known));
+        *ret = flags;
         return 0;
 }
 

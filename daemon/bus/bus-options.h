@@ -31,7 +31,8 @@ int build_options_read(sd_bus_message *message, OptionsOf method, BuildOptions *
 /* AccessDenied where somebody else gives what is root's alone. */
 int build_options_check_user(const BuildOptions *o, uid_t uid, sd_bus_error *error);
 
-int check_flags(uint64_t flags, uint64_t known, sd_bus_error *error);
+/* Reads t. */
+int flags_read(sd_bus_message *message, uint64_t known, uint64_t *ret, sd_bus_error *error);
 /* A version as a directory of /lib/modules has it. */
 int check_kernel(const char *kernel, sd_bus_error *error);
 int check_profile(const char *profile, sd_bus_error *error);

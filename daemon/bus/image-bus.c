@@ -68,11 +68,8 @@ int image_build(Manager *m, sd_bus_message *message, const char *kernel, const c
                                error);
         if (r < 0)
                 return r;
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
-                return r;
-        r = check_flags(flags, BUS_FLAG_FORCE | BUS_FLAG_CANCEL_ON_DISCONNECT | BUS_FLAG_NO_HOOKS,
-                        error);
+        r = flags_read(message, BUS_FLAG_FORCE | BUS_FLAG_CANCEL_ON_DISCONNECT | BUS_FLAG_NO_HOOKS,
+                       &flags, error);
         if (r < 0)
                 return r;
         r = bus_sender(m, message, &sender, error);
@@ -119,10 +116,7 @@ static int method_verify(sd_bus_message *message, void *userdata, sd_bus_error *
         uint64_t flags;
         int r;
 
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
-                return r;
-        r = check_flags(flags, 0, error);
+        r = flags_read(message, 0, &flags, error);
         if (r < 0)
                 return r;
         /* It changes nothing, but keeps a processor and the queue busy. */
@@ -149,10 +143,7 @@ static int method_inspect(sd_bus_message *message, void *userdata, sd_bus_error 
         json_t *object;
         int r;
 
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
-                return r;
-        r = check_flags(flags, 0, error);
+        r = flags_read(message, 0, &flags, error);
         if (r < 0)
                 return r;
         object = image_to_json(image);
@@ -172,10 +163,7 @@ static int method_list_contents(sd_bus_message *message, void *userdata, sd_bus_
         uint64_t flags;
         int r;
 
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
-                return r;
-        r = check_flags(flags, 0, error);
+        r = flags_read(message, 0, &flags, error);
         if (r < 0)
                 return r;
         r = bus_admit(m, message, &sender, POLKIT_ACTION_INSPECT_CONTENTS, image->kernel,
@@ -191,9 +179,7 @@ static int read_image(Image *image, sd_bus_message *message, ReadingKind kind, u
         uint64_t flags;
         int r;
 
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r >= 0)
-                r = check_flags(flags, 0, error);
+        r = flags_read(message, 0, &flags, error);
         if (r < 0)
                 return r;
         r = bus_admit(image->manager, message, &sender, POLKIT_ACTION_INSPECT_CONTENTS,
@@ -221,32 +207,11 @@ static int method_read_part(sd_bus_message *message, void *userdata, sd_bus_erro
         return read_image(userdata, message, READING_PART, offset, size, error);
 }
 
-static int property_get_booted(sd_bus *bus, const char *path, const char *interface,
-                               const char *property, sd_bus_message *reply, void *userdata,
-                               sd_bus_error *error) {
-        return sd_bus_message_append(reply, "b", (int) image_is_booted(userdata));
-}
-
-static int property_get_default_boot(sd_bus *bus, const char *path, const char *interface,
-                                     const char *property, sd_bus_message *reply, void *userdata,
-                                     sd_bus_error *error) {
-        return sd_bus_message_append(reply, "b", (int) image_is_default(userdata));
-}
-
-static int property_get_state(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error) {
-        return sd_bus_message_append(reply, "s",
-                                     image_state_to_string(image_shown_state(userdata)));
-}
-
-static int property_get_job(sd_bus *bus, const char *path, const char *interface,
-                            const char *property, sd_bus_message *reply, void *userdata,
-                            sd_bus_error *error) {
-        Image *image = userdata;
-
-        return sd_bus_message_append(reply, "o", image->job ? image->job->bus_path : "/");
-}
+DEFINE_PROPERTY_GETTER(booted, const Image *image, "b", (int) image_is_booted(image));
+DEFINE_PROPERTY_GETTER(default_boot, const Image *image, "b", (int) image_is_default(image));
+DEFINE_PROPERTY_GETTER(state, const Image *image, "s",
+                       image_state_to_string(image_shown_state(image)));
+DEFINE_PROPERTY_GETTER(job, const Image *image, "o", image->job ? image->job->bus_path : "/");
 
 static int property_get_last_error(sd_bus *bus, const char *path, const char *interface,
                                    const char *property, sd_bus_message *reply, void *userdata,

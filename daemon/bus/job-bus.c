@@ -71,51 +71,18 @@ static int method_get_output(sd_bus_message *message, void *userdata, sd_bus_err
         return fd < 0 ? fd : sd_bus_reply_method_return(message, "h", fd);
 }
 
-static int property_get_type(sd_bus *bus, const char *path, const char *interface,
-                             const char *property, sd_bus_message *reply, void *userdata,
-                             sd_bus_error *error) {
-        Job *job = userdata;
+static const char *job_image_path(const Job *job) {
+        const Image *image = job_image(job);
 
-        return sd_bus_message_append(reply, "s", job_kind_to_string(job->type));
+        return image ? image->bus_path : "/";
 }
 
-static int property_get_image(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error) {
-        Image *image = job_image(userdata);
-
-        return sd_bus_message_append(reply, "o", image ? image->bus_path : "/");
-}
-
-static int property_get_reason(sd_bus *bus, const char *path, const char *interface,
-                               const char *property, sd_bus_message *reply, void *userdata,
-                               sd_bus_error *error) {
-        Job *job = userdata;
-
-        return sd_bus_message_append(reply, "s", job_reason_to_string(job->reason));
-}
-
-static int property_get_state(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error) {
-        Job *job = userdata;
-
-        return sd_bus_message_append(reply, "s", job_state_to_string(job->state));
-}
-
-static int property_get_cancellable(sd_bus *bus, const char *path, const char *interface,
-                                    const char *property, sd_bus_message *reply, void *userdata,
-                                    sd_bus_error *error) {
-        return sd_bus_message_append(reply, "b", (int) job_is_cancellable(userdata));
-}
-
-static int property_get_result(sd_bus *bus, const char *path, const char *interface,
-                               const char *property, sd_bus_message *reply, void *userdata,
-                               sd_bus_error *error) {
-        Job *job = userdata;
-
-        return sd_bus_message_append(reply, "s", job_result_to_string(job->result));
-}
+DEFINE_PROPERTY_GETTER(type, const Job *job, "s", job_kind_to_string(job->type));
+DEFINE_PROPERTY_GETTER(image, const Job *job, "o", job_image_path(job));
+DEFINE_PROPERTY_GETTER(reason, const Job *job, "s", job_reason_to_string(job->reason));
+DEFINE_PROPERTY_GETTER(state, const Job *job, "s", job_state_to_string(job->state));
+DEFINE_PROPERTY_GETTER(cancellable, const Job *job, "b", (int) job_is_cancellable(job));
+DEFINE_PROPERTY_GETTER(result, const Job *job, "s", job_result_to_string(job->result));
 
 static int property_get_error(sd_bus *bus, const char *path, const char *interface,
                               const char *property, sd_bus_message *reply, void *userdata,

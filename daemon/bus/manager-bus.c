@@ -106,10 +106,7 @@ static int method_build_all(sd_bus_message *message, void *userdata, sd_bus_erro
         r = build_options_read(message, OPTIONS_OF_ALL, &o, error);
         if (r < 0)
                 return r;
-        r = sd_bus_message_read(message, "t", &flags);
-        if (r < 0)
-                return r;
-        r = check_flags(flags, BUS_FLAG_FORCE, error);
+        r = flags_read(message, BUS_FLAG_FORCE, &flags, error);
         if (r < 0)
                 return r;
         r = bus_admit(m, message, &sender, POLKIT_ACTION_BUILD, NULL, "build all images", error);
@@ -143,13 +140,13 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
         size_t n = 0;
         int r;
 
-        r = sd_bus_message_read(message, "st", &kernel, &flags);
+        r = sd_bus_message_read(message, "s", &kernel);
         if (r < 0)
                 return r;
         r = check_kernel(kernel, error);
         if (r < 0)
                 return r;
-        r = check_flags(flags, BUS_FLAG_FORCE, error);
+        r = flags_read(message, BUS_FLAG_FORCE, &flags, error);
         if (r < 0)
                 return r;
         r = bus_admit(m, message, &sender, POLKIT_ACTION_REMOVE, kernel, "remove images", error);
@@ -275,38 +272,14 @@ static int method_get_job(sd_bus_message *message, void *userdata, sd_bus_error 
 
 /* ── properties ── */
 
-static int property_get_version(sd_bus *bus, const char *path, const char *interface,
-                                const char *property, sd_bus_message *reply, void *userdata,
-                                sd_bus_error *error) {
-        return sd_bus_message_append(reply, "s", PROJECT_VERSION);
-}
-
-static int property_get_state(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error) {
-        return sd_bus_message_append(reply, "s", manager_state_to_string(manager_state(userdata)));
-}
-
-static int property_get_n_jobs(sd_bus *bus, const char *path, const char *interface,
-                               const char *property, sd_bus_message *reply, void *userdata,
-                               sd_bus_error *error) {
-        return sd_bus_message_append(reply, "u", (uint32_t) queue_count(userdata));
-}
-
-static int property_get_n_stale(sd_bus *bus, const char *path, const char *interface,
-                                const char *property, sd_bus_message *reply, void *userdata,
-                                sd_bus_error *error) {
-        return sd_bus_message_append(reply, "u",
-                                     (uint32_t) (manager_count_images(userdata, IMAGE_STALE) +
-                                                 manager_count_images(userdata, IMAGE_MISSING)));
-}
-
-static int property_get_n_failed(sd_bus *bus, const char *path, const char *interface,
-                                 const char *property, sd_bus_message *reply, void *userdata,
-                                 sd_bus_error *error) {
-        return sd_bus_message_append(reply, "u",
-                                     (uint32_t) manager_count_images(userdata, IMAGE_FAILED));
-}
+DEFINE_PROPERTY_GETTER(version, const Manager *_unused_ m, "s", PROJECT_VERSION);
+DEFINE_PROPERTY_GETTER(state, const Manager *m, "s", manager_state_to_string(manager_state(m)));
+DEFINE_PROPERTY_GETTER(n_jobs, const Manager *m, "u", (uint32_t) queue_count(m));
+DEFINE_PROPERTY_GETTER(n_stale, const Manager *m, "u",
+                       (uint32_t) (manager_count_images(m, IMAGE_STALE) +
+                                   manager_count_images(m, IMAGE_MISSING)));
+DEFINE_PROPERTY_GETTER(n_failed, const Manager *m, "u",
+                       (uint32_t) manager_count_images(m, IMAGE_FAILED));
 
 static int property_get_holders(sd_bus *bus, const char *path, const char *interface,
                                 const char *property, sd_bus_message *reply, void *userdata,

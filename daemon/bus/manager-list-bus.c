@@ -31,10 +31,7 @@ static int begin_list(sd_bus_message *message, uint64_t known, uint64_t *ret_fla
                       const char *contents, sd_bus_message **ret, sd_bus_error *error) {
         int r;
 
-        r = sd_bus_message_read(message, "t", ret_flags);
-        if (r < 0)
-                return r;
-        r = check_flags(*ret_flags, known, error);
+        r = flags_read(message, known, ret_flags, error);
         return r < 0 ? r : reply_begin_array(message, contents, ret);
 }
 

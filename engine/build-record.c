@@ -20,14 +20,7 @@ const char *build_output_root(const Build *b) {
 }
 
 int build_load_record(Build *b, ImageRecord **ret) {
-        _cleanup_free_ char *data = NULL;
-        size_t size;
-        int r;
-
-        if (!b->store)
-                return -ENOENT;
-        r = store_get(b->store, STORE_IMAGES, b->key, &data, &size);
-        return r < 0 ? r : image_record_deserialize(data, size, ret);
+        return b->store ? image_record_load(b->store, b->key, ret) : -ENOENT;
 }
 
 int build_save_record(Build *b, const ImageRecord *record) {

@@ -195,15 +195,6 @@ static int recompress_run(Store *store, Report *report, const ImageRecord *recor
         return pack_harder(store, report, &better, raw);
 }
 
-static int load(Store *store, XXH128_hash_t key, ImageRecord **ret) {
-        _cleanup_free_ char *data = NULL;
-        size_t size;
-        int r;
-
-        r = store_get(store, STORE_IMAGES, key, &data, &size);
-        return r < 0 ? r : image_record_deserialize(data, size, ret);
-}
-
 typedef struct Progress {
         size_t n_records, record; /* how many, and which */
         uint64_t n; /* fragments that were packed */
@@ -260,7 +251,7 @@ int recompress(const char *path, Report *report, uint64_t *ret_n) {
         for (size_t i = 0; i < n_keys; i++) {
                 _cleanup_(image_record_freep) ImageRecord *record = NULL;
 
-                if (load(store, keys[i], &record) < 0 || record->idle_level == 0)
+                if (image_record_load(store, keys[i], &record) < 0 || record->idle_level == 0)
                         continue;
                 progress.n_records = n_keys;
                 progress.record = i;
@@ -330,7 +321,7 @@ static int mark(Garbage *g) {
         for (size_t i = 0; i < n_keys && r >= 0; i++) {
                 _cleanup_(image_record_freep) ImageRecord *record = NULL;
 
-                r = load(g->store, keys[i], &record);
+                r = image_record_load(g->store, keys[i], &record);
                 if (r == -ENOMEM)
                         return r;
                 r = r < 0 ? 1 : is_gone(record);

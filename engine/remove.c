@@ -67,11 +67,8 @@ static int remove_records(const RemoveOptions *o, size_t *ret_n) {
                 r = store_keys(store, STORE_IMAGES, &keys, &n_keys);
         for (size_t i = 0; i < n_keys && r >= 0; i++) {
                 _cleanup_(image_record_freep) ImageRecord *record = NULL;
-                _cleanup_free_ char *data = NULL;
-                size_t size;
 
-                if (store_get(store, STORE_IMAGES, keys[i], &data, &size) < 0 ||
-                    image_record_deserialize(data, size, &record) < 0 || !is_of(record, o))
+                if (image_record_load(store, keys[i], &record) < 0 || !is_of(record, o))
                         continue;
                 r = store_remove(store, STORE_IMAGES, keys[i]);
                 n += r >= 0;

@@ -227,3 +227,12 @@ int image_record_deserialize(const char *data, size_t size, ImageRecord **ret) {
         *ret = TAKE_PTR(r);
         return 0;
 }
+
+int image_record_load(Store *store, XXH128_hash_t key, ImageRecord **ret) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r;
+
+        r = store_get(store, STORE_IMAGES, key, &data, &size);
+        return r < 0 ? r : image_record_deserialize(data, size, ret);
+}

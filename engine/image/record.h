@@ -45,6 +45,8 @@ DEFINE_CLEANUP_FUNC(ImageRecord *, image_record_free);
 /* As bytes for a file of the store, and back: -EBADMSG when damaged or of another version. */
 int image_record_serialize(const ImageRecord *record, char **ret, size_t *ret_size);
 int image_record_deserialize(const char *data, size_t size, ImageRecord **ret);
+/* The one that the store has under this name; -ENOENT. */
+int image_record_load(Store *store, XXH128_hash_t key, ImageRecord **ret);
 
 /* The parts of one of its runs. */
 const StoredFragment *image_record_parts(const ImageRecord *record, const ImageRun *run);

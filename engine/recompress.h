@@ -2,7 +2,7 @@
 #pragma once
 
 /* What a machine does with its idle time: pack harder what its images are made of, for the next
- * build that has something else to change; and throw away what no image is made of any more. */
+ * build that has something else to change. */
 
 #include "image/record.h"
 #include "report.h"
@@ -12,7 +12,3 @@ int recompress(const char *store_path, Report *report, uint64_t *ret_n);
 
 /* Whether it would find nothing in this image. */
 bool recompress_is_done(Store *store, const ImageRecord *record);
-
-/* Removes what no image on record is made of; records of images that are gone or were replaced by
- * somebody else go first. Gives what was freed, in bytes. */
-int collect_garbage(const char *store_path, Report *report, uint64_t *ret_bytes);

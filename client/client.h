@@ -39,6 +39,7 @@ extern bool arg_offline, arg_ask_password, arg_block, arg_hooks, arg_detached, a
 extern bool arg_pager;
 
 /* Every verb: `argv[0]` is its name. Returns the exit status. */
+int verb_help(int argc, char *argv[]);
 int verb_build(int argc, char *argv[]);
 int verb_plan(int argc, char *argv[]);
 int verb_list(int argc, char *argv[]);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
-/* initrdctl: the command line, and the table of verbs. */
+/* initrdctl: the table of verbs, and what each takes. */
 
-#include <getopt.h>
 #include <locale.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -10,19 +9,10 @@
 #include "bus/bus.h"
 #include "bus/polkit-agent.h"
 #include "client.h"
+#include "options.h"
 #include "string-util.h"
 
 #define LARGE_BUFFER (1024 * 1024)
-
-const char *arg_root, *arg_kernel_dir, *arg_profile, *arg_output, *arg_store, *arg_facts;
-char **arg_settings;
-bool arg_force, arg_all, arg_best, arg_quiet, arg_legend = true;
-unsigned arg_threads;
-JsonMode arg_json = JSON_MODE_OFF;
-Transport arg_transport = TRANSPORT_LOCAL;
-const char *arg_host, *arg_reason, *arg_lines;
-bool arg_offline, arg_ask_password = true, arg_block = true, arg_hooks = true, arg_detached;
-bool arg_follow, arg_pager = true;
 
 typedef struct Verb {
         const char *name;
@@ -39,8 +29,6 @@ typedef struct Verb {
 /* Which image a kernel's version stands for; and how a build of today would make it. */
 #define OF_IMAGE "root kernel-dir output store profile set "
 #define OF_BUILD OF_IMAGE "mode facts compression level threads "
-
-static int verb_help(int argc, char *argv[]);
 
 static const Verb verbs[] = {
         { "status", 0, 0, "", "The service, every kernel, and whether the next boot is safe",
@@ -100,7 +88,7 @@ static int padding(const char *s, int width) {
         return MAX_OF(width, 0);
 }
 
-static int verb_help(int argc, char *argv[]) {
+int verb_help(int argc, char *argv[]) {
         puts("initrdctl [OPTIONS…] COMMAND …\n\n"
              "Build and look into the initramfs images of this machine.\n\nCommands:");
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
@@ -156,306 +144,6 @@ static int verb_help(int argc, char *argv[]) {
         return EXIT_STATUS_DONE;
 }
 
-enum {
-        ARG_ROOT = 0x100,
-        ARG_KERNEL_DIR,
-        ARG_OUTPUT,
-        ARG_STORE,
-        ARG_PROFILE,
-        ARG_MODE,
-        ARG_FACTS,
-        ARG_COMPRESSION,
-        ARG_LEVEL,
-        ARG_SET,
-        ARG_BEST,
-        ARG_FORCE,
-        ARG_ALL,
-        ARG_OFFLINE,
-        ARG_NO_BLOCK,
-        ARG_NO_ASK_PASSWORD,
-        ARG_NO_HOOKS,
-        ARG_REASON,
-        ARG_DETACHED,
-        ARG_THREADS,
-        ARG_ADD,
-        ARG_REMOVE,
-        ARG_CONTENT,
-        ARG_HTML,
-        ARG_KERNEL,
-        ARG_THIS_HOST,
-        ARG_ROOT_IMAGE,
-        ARG_APPEND,
-        ARG_TIMEOUT,
-        ARG_CONSOLE,
-        ARG_TREE,
-        ARG_JSON,
-        ARG_NO_LEGEND,
-        ARG_NO_PAGER,
-        ARG_VERSION,
-};
-
-static int add_setting(const char *key, const char *value) {
-        char *setting;
-
-        return str_printf(&setting, "%s=%s", key, value) < 0
-                               ? -ENOMEM
-                               : strv_consume(&arg_settings, setting);
-}
-
-static int parse_json(const char *s) {
-        static const char *const names[] = { "off", "short", "pretty" };
-
-        if (!s) {
-                arg_json = JSON_MODE_PRETTY;
-                return 0;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (streq(s, names[i])) {
-                        arg_json = (JsonMode) i;
-                        return 0;
-                }
-        say("--json takes short, pretty or off, not \"%s\".", s);
-        return -EINVAL;
-}
-
-static int parse_threads(const char *s) {
-        if (parse_unsigned(s, &arg_threads) >= 0 && arg_threads <= 1024)
-                return 0;
-        say("--threads takes a number up to 1024, not \"%s\".", s);
-        return -EINVAL;
-}
-
-static int parse_timeout(const char *s) {
-        if (parse_unsigned(s, &arg_timeout) >= 0 && arg_timeout <= 86400)
-                return 0;
-        say("--timeout takes a number of seconds up to 86400, not \"%s\".", s);
-        return -EINVAL;
-}
-
-static int parse_lines(const char *s) {
-        unsigned n;
-
-        arg_lines = s;
-        if (parse_unsigned(s, &n) >= 0)
-                return 0;
-        say("--lines takes a number, not \"%s\".", s);
-        return -EINVAL;
-}
-
-static int parse_set(const char *s) {
-        if (!strchr(s, '=') || *s == '=') {
-                say("--set takes KEY=VALUE, not \"%s\".", s);
-                return -EINVAL;
-        }
-        return strv_extend(&arg_settings, s);
-}
-
-/* A script's variable that turns out empty must not come to mean the current directory. */
-static int parse_name(const char *option, const char *s, const char **ret) {
-        if (!*s) {
-                say("--%s takes a value that is not empty.", option);
-                return -EINVAL;
-        }
-        *ret = s;
-        return 0;
-}
-
-static const struct option options[] = {
-        { "root", required_argument, NULL, ARG_ROOT },
-        { "kernel-dir", required_argument, NULL, ARG_KERNEL_DIR },
-        { "output", required_argument, NULL, ARG_OUTPUT },
-        { "store", required_argument, NULL, ARG_STORE },
-        { "profile", required_argument, NULL, ARG_PROFILE },
-        { "mode", required_argument, NULL, ARG_MODE },
-        { "facts", required_argument, NULL, ARG_FACTS },
-        { "compression", required_argument, NULL, ARG_COMPRESSION },
-        { "level", required_argument, NULL, ARG_LEVEL },
-        { "set", required_argument, NULL, ARG_SET },
-        { "best", no_argument, NULL, ARG_BEST },
-        { "recompress", no_argument, NULL, ARG_BEST },
-        { "force", no_argument, NULL, ARG_FORCE },
-        { "all", no_argument, NULL, ARG_ALL },
-        { "offline", no_argument, NULL, ARG_OFFLINE },
-        { "host", required_argument, NULL, 'H' },
-        { "machine", required_argument, NULL, 'M' },
-        { "no-block", no_argument, NULL, ARG_NO_BLOCK },
-        { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
-        { "no-hooks", no_argument, NULL, ARG_NO_HOOKS },
-        { "reason", required_argument, NULL, ARG_REASON },
-        { "detached", no_argument, NULL, ARG_DETACHED },
-        { "threads", required_argument, NULL, ARG_THREADS },
-        { "add", required_argument, NULL, ARG_ADD },
-        { "remove", required_argument, NULL, ARG_REMOVE },
-        { "content", no_argument, NULL, ARG_CONTENT },
-        { "html", required_argument, NULL, ARG_HTML },
-        { "kernel", required_argument, NULL, ARG_KERNEL },
-        { "this-host", no_argument, NULL, ARG_THIS_HOST },
-        { "root-image", required_argument, NULL, ARG_ROOT_IMAGE },
-        { "append", required_argument, NULL, ARG_APPEND },
-        { "timeout", required_argument, NULL, ARG_TIMEOUT },
-        { "console", no_argument, NULL, ARG_CONSOLE },
-        { "tree", no_argument, NULL, ARG_TREE },
-        { "json", optional_argument, NULL, ARG_JSON },
-        { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
-        { "no-pager", no_argument, NULL, ARG_NO_PAGER },
-        { "follow", no_argument, NULL, 'f' },
-        { "lines", required_argument, NULL, 'n' },
-        { "quiet", no_argument, NULL, 'q' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, ARG_VERSION },
-        {},
-};
-static bool given[ELEMENTSOF(options)];
-
-/* `index` is below zero for a letter. */
-static void remember(int c, int index) {
-        for (size_t i = 0; i < ELEMENTSOF(options) && index < 0; i++)
-                if (options[i].val == c && options[i].name)
-                        index = (int) i;
-        if (index >= 0)
-                given[index] = true;
-}
-
-/* 1 go on, 0 done, negative a wrong command line. */
-static int parse_argv(int argc, char *argv[]) {
-        int c, r = 0, index = -1;
-
-        while (r >= 0 && (c = getopt_long(argc, argv, "H:M:fn:qh", options, &index)) >= 0) {
-                remember(c, index);
-                index = -1;
-                switch (c) {
-                case ARG_ROOT:
-                        r = parse_name("root", optarg, &arg_root);
-                        break;
-                case ARG_KERNEL_DIR:
-                        r = parse_name("kernel-dir", optarg, &arg_kernel_dir);
-                        break;
-                case ARG_OUTPUT:
-                        r = parse_name("output", optarg, &arg_output);
-                        break;
-                case ARG_STORE:
-                        r = parse_name("store", optarg, &arg_store);
-                        break;
-                case ARG_PROFILE:
-                        r = parse_name("profile", optarg, &arg_profile);
-                        break;
-                case ARG_MODE:
-                        r = add_setting("Mode", optarg);
-                        break;
-                case ARG_FACTS:
-                        r = parse_name("facts", optarg, &arg_facts);
-                        break;
-                case ARG_COMPRESSION:
-                        r = add_setting("Compression", optarg);
-                        break;
-                case ARG_LEVEL:
-                        r = add_setting("Level", optarg);
-                        break;
-                case ARG_SET:
-                        r = parse_set(optarg);
-                        break;
-                case ARG_BEST:
-                        arg_best = true;
-                        break;
-                case ARG_FORCE:
-                        arg_force = true;
-                        break;
-                case ARG_ALL:
-                        arg_all = true;
-                        break;
-                case ARG_THREADS:
-                        r = parse_threads(optarg);
-                        break;
-                case ARG_ADD:
-                        r = strv_extend(&arg_add, optarg);
-                        break;
-                case ARG_REMOVE:
-                        r = strv_extend(&arg_remove, optarg);
-                        break;
-                case ARG_CONTENT:
-                        arg_content = true;
-                        break;
-                case ARG_HTML:
-                        r = parse_name("html", optarg, &arg_html);
-                        break;
-                case ARG_KERNEL:
-                        r = parse_name("kernel", optarg, &arg_kernel);
-                        break;
-                case ARG_THIS_HOST:
-                        arg_this_host = true;
-                        break;
-                case ARG_ROOT_IMAGE:
-                        r = parse_name("root-image", optarg, &arg_root_image);
-                        break;
-                case ARG_APPEND:
-                        arg_append = optarg;
-                        break;
-                case ARG_TIMEOUT:
-                        r = parse_timeout(optarg);
-                        break;
-                case ARG_CONSOLE:
-                        arg_console = true;
-                        break;
-                case ARG_TREE:
-                        arg_tree = true;
-                        break;
-                case ARG_JSON:
-                        r = parse_json(optarg);
-                        break;
-                case ARG_NO_LEGEND:
-                        arg_legend = false;
-                        break;
-                case ARG_OFFLINE:
-                        arg_offline = true;
-                        break;
-                case 'H':
-                        arg_transport = TRANSPORT_REMOTE;
-                        r = parse_name("host", optarg, &arg_host);
-                        break;
-                case 'M':
-                        arg_transport = TRANSPORT_MACHINE;
-                        r = parse_name("machine", optarg, &arg_host);
-                        break;
-                case ARG_NO_BLOCK:
-                        arg_block = false;
-                        break;
-                case ARG_NO_ASK_PASSWORD:
-                        arg_ask_password = false;
-                        break;
-                case ARG_NO_HOOKS:
-                        arg_hooks = false;
-                        break;
-                case ARG_REASON:
-                        r = parse_name("reason", optarg, &arg_reason);
-                        break;
-                case ARG_DETACHED:
-                        arg_detached = true;
-                        break;
-                case ARG_NO_PAGER:
-                        arg_pager = false;
-                        break;
-                case 'f':
-                        arg_follow = true;
-                        break;
-                case 'n':
-                        r = parse_lines(optarg);
-                        break;
-                case 'q':
-                        arg_quiet = true;
-                        break;
-                case 'h':
-                        verb_help(0, NULL);
-                        return 0;
-                case ARG_VERSION:
-                        puts("initrdd " PROJECT_VERSION);
-                        return 0;
-                default:
-                        return -EINVAL;
-                }
-        }
-        return r < 0 ? r : 1;
-}
-
 static bool has_word(const char *words, const char *word) {
         size_t n = strlen(word);
 
@@ -469,12 +157,12 @@ static bool has_word(const char *words, const char *word) {
 static int check_options(const Verb *v) {
         _cleanup_strv_free_ char **others = NULL;
         _cleanup_free_ char *list = NULL;
-        const char *name = NULL;
+        const char *name;
+        size_t n = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(options) && !name; i++)
-                if (given[i] && !has_word(OPTIONS_OF_ALL, options[i].name) &&
-                    !has_word(v->options, options[i].name))
-                        name = options[i].name;
+        do
+                name = option_given(&n);
+        while (name && (has_word(OPTIONS_OF_ALL, name) || has_word(v->options, name)));
         if (!name)
                 return EXIT_STATUS_DONE;
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
@@ -527,7 +215,7 @@ static int run_verb(int argc, char *argv[]) {
 }
 
 int main(int argc, char *argv[]) {
-        int r;
+        int first, r;
 
         setlocale(LC_ALL, "");
         /* What has been as large as a compressor's window goes back at once, as it would not if the
@@ -535,10 +223,10 @@ int main(int argc, char *argv[]) {
         (void) mallopt(M_MMAP_THRESHOLD, LARGE_BUFFER);
         if (argc > 0)
                 argv[0] = (char *) "initrdctl"; /* what getopt begins its lines with, as say() does */
-        r = parse_argv(argc, argv);
-        if (r <= 0)
-                return r < 0 ? EXIT_STATUS_USAGE : EXIT_STATUS_DONE;
-        r = run_verb(argc - optind, argv + optind);
+        r = options_parse(argc, argv, &first);
+        if (r < 0)
+                return EXIT_STATUS_USAGE;
+        r = r > 0 ? run_verb(argc - first, argv + first) : EXIT_STATUS_DONE;
         polkit_agent_close();
         strv_free(arg_settings);
         if (fflush(stdout) != 0 && errno != EPIPE) {

@@ -32,12 +32,12 @@ def from_source():
     text = read("client/initrdctl.c")
     value = {"no": "", "required": "=", "optional": "[=]"}
     verbs = re.findall(r'\{ "([\w-]+)"', section(text, "verbs[] = {", "};"))
-    table = section(text, "struct option options[] = {", "};")
-    options = {"--" + name: value[kind]
-               for name, kind in re.findall(r'\{ "([\w-]+)", (\w+)_argument', table)}
-    for letters in re.findall(r'getopt_long\(argc, argv, "([\w:]+)"', text):
-        options.update({"-" + letter: "=" if value else ""
-                        for letter, value in re.findall(r"(\w)(:?)", letters)})
+    table = section(read("client/options.c"), "Option options[] = {", "};")
+    options = {}
+    for name, letter, kind in re.findall(r'\{ "([\w-]+)", (?:\'(\w)\'|0), (\w+)_argument', table):
+        options["--" + name] = value[kind]
+        if letter:
+            options["-" + letter] = value[kind]
     return set(verbs), options
 
 

@@ -4,7 +4,9 @@
 
 #include <locale.h>
 #include <malloc.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "bus/bus.h"
 #include "bus/polkit-agent.h"
@@ -214,6 +216,21 @@ static int run_verb(int argc, char *argv[]) {
         return EXIT_STATUS_USAGE;
 }
 
+/* Whether all that was printed got out; that nobody reads any more is no failure. Of what failed before
+ * the last bytes stdio knows no more than that it did. */
+static bool output_is_written(void) {
+        struct pollfd fd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+        bool whole = !ferror(stdout);
+        int error = fflush(stdout) != 0 ? errno : 0;
+
+        if ((whole && error == 0) || error == EPIPE ||
+            (poll(&fd, 1, 0) > 0 && (fd.revents & POLLERR)))
+                return true;
+        say("The output can't be written%s%s", error > 0 ? ": " : " whole.",
+            error > 0 ? strerror(error) : "");
+        return false;
+}
+
 int main(int argc, char *argv[]) {
         int first, r;
 
@@ -229,9 +246,5 @@ int main(int argc, char *argv[]) {
         r = r > 0 ? run_verb(argc - first, argv + first) : EXIT_STATUS_DONE;
         polkit_agent_close();
         strv_free(arg_settings);
-        if (fflush(stdout) != 0 && errno != EPIPE) {
-                say("The output can't be written: %s", strerror(errno));
-                return EXIT_STATUS_FAILED;
-        }
-        return r;
+        return output_is_written() ? r : EXIT_STATUS_FAILED;
 }

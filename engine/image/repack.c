@@ -2,11 +2,8 @@
 
 /*
  * An image is read once to see what is where. A segment with an entry of what goes is read again
- * and written without it; all others are copied as they stand. What comes is a segment behind
- * them: the kernel takes the last entry of a path.
- *
- * Hard links: of a file that loses one of its names, the first name that stays gets the content,
- * which may have been in the entry that went.
+ * and written without it (rewrite.h); all others are copied as they stand. What comes is a segment
+ * behind them: the kernel takes the last entry of a path.
  *
  * Each segment begins at a multiple of what it began at before (4096, 512, 4), for those who look
  * for it there, and behind lz4 there are the four NUL bytes that end it.
@@ -22,6 +19,7 @@
 #include "image/pack-tree.h"
 #include "image/redescribe.h"
 #include "image/repack.h"
+#include "image/rewrite.h"
 #include "image/tree.h"
 #include "pack/pack.h"
 #include "path-util.h"
@@ -225,121 +223,12 @@ static int mark(Repack *r) {
         return r->removed.n > 0 ? read_all(r, &handlers) : 0;
 }
 
-/* Third reading, of a segment that is touched. */
-typedef struct Rewriting {
-        Repack *repack;
-        CpioWriter writer;
-        Strmap contents; /* of files that lose a name, by number: what they have */
-        struct Kept {
-                char *data;
-                uint64_t size;
-                bool written;
-        } * now; /* content is this one's */
-        char *content; /* where content of a file that stays goes */
-        bool collecting;
-} Rewriting;
-
-static void kept_free(void *p) {
-        struct Kept *kept = p;
-
-        free(kept->data);
-        free(kept);
-}
-
 /* The tree has everything by now, so that a name is what it became. */
-static bool goes(const Repack *r, const char *name) {
+static bool goes(void *userdata, const char *name) {
+        const Repack *r = userdata;
         const TreeNode *node = tree_find(r->tree, name);
 
         return node && is_removed(r, node->path);
-}
-
-static void link_key(const CpioEntry *e, char key[static 64]) {
-        snprintf(key, 64, "%x:%x:%x", e->dev_major, e->dev_minor, e->ino);
-}
-
-static bool is_link(const CpioEntry *e) {
-        return S_ISREG(e->mode) && e->nlink >= 2;
-}
-
-/* Content of hard links comes in any order, so it is collected before anything is written. */
-static int on_collect_entry(void *userdata, const ImageSegment *segment, const CpioEntry *e) {
-        Rewriting *w = userdata;
-        struct Kept *kept;
-        char key[64];
-        int k;
-
-        w->now = NULL;
-        w->content = NULL;
-        if (!is_link(e))
-                return 0;
-        link_key(e, key);
-        kept = strmap_get(&w->contents, key);
-        if (!kept) {
-                kept = calloc(1, sizeof(*kept));
-                k = kept ? strmap_put(&w->contents, key, kept) : -ENOMEM;
-                if (k < 0) {
-                        free(kept);
-                        return k;
-                }
-        }
-        if (e->size == 0)
-                return 0;
-        free(kept->data);
-        kept->size = 0;
-        kept->data = malloc(e->size);
-        if (!kept->data)
-                return -ENOMEM;
-        w->now = kept;
-        return 0;
-}
-
-static int on_collect_content(void *userdata, const void *data, size_t size) {
-        Rewriting *w = userdata;
-
-        if (!w->now)
-                return 0;
-        memcpy(w->now->data + w->now->size, data, size);
-        w->now->size += size;
-        return 0;
-}
-
-static int on_rewrite_entry(void *userdata, const ImageSegment *segment, const CpioEntry *e) {
-        Rewriting *w = userdata;
-        CpioEntry copy = *e;
-        struct Kept *kept;
-        char key[64];
-        int k;
-
-        w->content = NULL;
-        if (goes(w->repack, e->name)) {
-                w->repack->result->n_entries_removed++;
-                return 0;
-        }
-        link_key(e, key);
-        kept = is_link(e) ? strmap_get(&w->contents, key) : NULL;
-        if (!kept)
-                return cpio_write_entry(&w->writer, &copy, &w->content);
-        copy.size = kept->written ? 0 : kept->size;
-        k = cpio_write_entry(&w->writer, &copy, &w->content);
-        if (k >= 0 && copy.size > 0)
-                memcpy(w->content, kept->data, kept->size);
-        kept->written = true;
-        w->content = NULL;
-        return k;
-}
-
-static int on_rewrite_content(void *userdata, const void *data, size_t size) {
-        Rewriting *w = userdata;
-
-        if (!w->content)
-                return 0;
-        memcpy(w->content, data, size);
-        w->content += size;
-        return 0;
-}
-
-static int on_rewrite_trailer(void *userdata, const ImageSegment *segment) {
-        return cpio_write_trailer(&((Rewriting *) userdata)->writer);
 }
 
 static int write_packed(Repack *r, Compression c, const CpioWriter *w, uint64_t offset,
@@ -356,35 +245,21 @@ static int write_packed(Repack *r, Compression c, const CpioWriter *w, uint64_t 
         return k < 0 ? k : add_origin(r, origin);
 }
 
+/* Third reading, of a segment that is touched. */
 static int rewrite(Repack *r, size_t number) {
-        static const ImageHandlers collecting = {
-                .on_entry = on_collect_entry,
-                .on_content = on_collect_content,
-        };
-        static const ImageHandlers rewriting = {
-                .on_entry = on_rewrite_entry,
-                .on_content = on_rewrite_content,
-                .on_trailer = on_rewrite_trailer,
-        };
         const ImageSegment *s = &r->parts[number].segment;
-        Rewriting w = { .repack = r, .contents = STRMAP_INIT(kept_free) };
         Compression c = compression_of(s->decoder);
-        ImageFault fault;
+        CpioWriter w = {};
         int k;
 
         if (c != COMPRESSION_NONE && r->options->compression != _COMPRESSION_INVALID)
                 c = r->options->compression;
-        k = image_read_segment(r->image, s->offset, &collecting, &w, &fault);
-        if (k >= 0)
-                k = image_read_segment(r->image, s->offset, &rewriting, &w, &fault);
-        if (k >= 0 && !s->trailer && w.writer.size > 0)
-                k = cpio_write_trailer(&w.writer);
-        if (k >= 0 && w.writer.size > 0)
-                k = write_packed(r, c, &w.writer, s->offset, (int) number);
+        k = rewrite_segment(r->image, s, goes, r, &w, &r->result->n_entries_removed);
+        if (k >= 0 && w.size > 0)
+                k = write_packed(r, c, &w, s->offset, (int) number);
         if (k >= 0)
                 r->result->n_rewritten++;
-        cpio_writer_done(&w.writer);
-        strmap_done(&w.contents);
+        cpio_writer_done(&w);
         return k;
 }
 

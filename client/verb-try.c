@@ -3,7 +3,7 @@
 /*
  * try: an image is booted in QEMU. What is needed for that is made beside it and removed afterwards:
  * a root of the kind that the image is for (try-root.h, try-disk.h), and the kernel as QEMU starts
- * it soonest. What the console says decides (try-console.h).
+ * it soonest. What the console says decides (try-console.h); try-result.c tells it.
  */
 
 #include <fcntl.h>
@@ -14,17 +14,15 @@
 #include "client.h"
 #include "fd-util.h"
 #include "images/image-argument.h"
-#include "images/image-tree.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "try/try-disk.h"
 #include "try/try-kernel.h"
 #include "try/try-layer.h"
-#include "try/try-machine.h"
 #include "try/try-network.h"
 #include "try/try-root-image.h"
-#include "try/try-server.h"
 #include "try/try-tool.h"
+#include "try/try.h"
 
 #define MIB UINT64_C(1048576)
 #define MEMORY_MIN 1024U
@@ -35,25 +33,6 @@
 bool arg_console;
 const char *arg_root_image, *arg_append;
 unsigned arg_timeout = TIMEOUT_DEFAULT;
-
-typedef struct Try {
-        Image *image;
-        char *path; /* of the image, for people */
-        ImageTree *tree;
-        Described *described; /* NULL: of another tool */
-        char *directory; /* for all that is made */
-        char *qemu, *kernel, *unpacked, *initrd;
-        char **words; /* of the kernel command line */
-        char *command_line;
-        TryRoot root; /* unless --root-image= */
-        char **disks;
-        char **devices; /* paths of what may be waited for */
-        char *marker, *passphrase;
-        Machine machine;
-        TryServer server;
-        Console console;
-        double seconds;
-} Try;
 
 static void try_done(Try *t) {
         try_server_done(&t->server);
@@ -76,11 +55,6 @@ static void try_done(Try *t) {
         console_done(&t->console);
 }
 
-static int cannot(const Try *t, int r) {
-        say("%s: It can't be tried: %s", t->path, strerror(-r));
-        return EXIT_STATUS_FAILED;
-}
-
 static int find_qemu(Try *t) {
         static const char *const names[] = { "qemu-system-x86_64", "qemu-kvm" };
         int r = -ENOENT;
@@ -94,7 +68,7 @@ static int find_qemu(Try *t) {
         if (r >= 0)
                 return EXIT_STATUS_DONE;
         if (r != -ENOENT)
-                return cannot(t, r);
+                return try_cannot(t, r);
         say("There is no qemu-system-x86_64 on this machine, which boots the image; install QEMU "
             "(qemu-system-x86, qemu-system-x86-core).");
         return EXIT_STATUS_UNTRIED;
@@ -241,7 +215,7 @@ static int serve_root(Try *t) {
                                                strv_extend(&t->words, word) < 0 ||
                                                strv_extend(&t->words, "ip=dhcp") < 0 ||
                                                strv_extend(&t->words, "rd.neednet=1") < 0
-                               ? cannot(t, -ENOMEM)
+                               ? try_cannot(t, -ENOMEM)
                                : EXIT_STATUS_DONE;
 }
 
@@ -260,7 +234,7 @@ static int make_root(Try *t) {
                 r = find_key(t, &key);
         if (r >= 0)
                 r = replace_words(t);
-        status = r < 0 ? cannot(t, r)
+        status = r < 0 ? try_cannot(t, r)
                        : try_disk_make(t->directory, &t->root, t->marker, key.data, key.size,
                                        &t->disks);
         free(key.data);
@@ -284,7 +258,7 @@ static int use_root_image(Try *t) {
         if (r >= 0 && word)
                 r = strv_extend(&t->words, word);
         if (r < 0)
-                return cannot(t, r);
+                return try_cannot(t, r);
         if (!root && !words_get(t->words, "root") && !arg_quiet)
                 say("warning: %s: What on it is the root can't be told; say it with "
                     "--append=root=….",
@@ -356,7 +330,7 @@ static int prepare_machine(Try *t) {
         if (r >= 0 && !t->machine.kvm)
                 r = try_kernel_unpack(t->kernel, t->directory, &t->unpacked);
         if (r < 0)
-                return cannot(t, r);
+                return try_cannot(t, r);
         t->machine.qemu = t->qemu;
         t->machine.kernel = t->unpacked ?: t->kernel;
         t->machine.image = t->initrd;
@@ -368,32 +342,8 @@ static int prepare_machine(Try *t) {
         return EXIT_STATUS_DONE;
 }
 
-/* "ext4 on LVM on LUKS": from the top to the disk. The caller frees. */
-static char *describe_root(const Try *t) {
-        const TryRoot *root = &t->root;
-        char *text, level[16] = "";
-
-        if (arg_root_image)
-                return strdup(arg_root_image);
-        if (root->md_uuid)
-                snprintf(level, sizeof(level), " on RAID%u", root->md_level);
-        return str_printf(&text, "%s%s%s%s%s%s%s%s", root->filesystem,
-                          !root->group                  ? ""
-                          : root->lvm_kind == LVM_THIN  ? " on a thin volume of LVM"
-                          : root->lvm_kind == LVM_CACHE ? " on a cached volume of LVM"
-                                                        : " on LVM",
-                          !root->luks_uuid          ? ""
-                          : root->luks_version == 1 ? " on LUKS1"
-                                                    : " on LUKS2",
-                          level, root->partition_uuid ? " on a partition" : "",
-                          root->card ? " on NBD" : "", root->usr_uuid ? ", /usr beside it" : "",
-                          root->resume_uuid ? ", a swap beside it" : "") < 0
-                               ? NULL
-                               : text;
-}
-
 static void tell_machine(const Try *t) {
-        _cleanup_free_ char *root = describe_root(t), *not_tried = NULL;
+        _cleanup_free_ char *root = try_describe_root(t), *not_tried = NULL;
 
         if (arg_quiet)
                 return;
@@ -405,112 +355,6 @@ static void tell_machine(const Try *t) {
                 say("Not tried: %s, which the image is for and the scratch root is not; "
                     "--root-image= takes a disk that is.",
                     not_tried);
-}
-
-static bool ran_out(const Try *t) {
-        return t->machine.timeout > 0 && t->seconds >= t->machine.timeout;
-}
-
-/* Why it did not boot. */
-static int explain(const Try *t, char **ret) {
-        const Console *c = &t->console;
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        if (c->asks && c->step <= TRY_STEP_DEVICES)
-                return str_printf(ret, "A question got no answer that was right: %s", c->asks);
-        r = console_explain(c, &text);
-        if (r < 0)
-                return r;
-        if (!ran_out(t)) {
-                *ret = TAKE_PTR(text);
-                return 0;
-        }
-        return str_printf(ret, "%s (the %u seconds of --timeout= are over)", text,
-                          t->machine.timeout);
-}
-
-static json_t *text_or_null(const char *text) {
-        return text ? json_path(text) : json_null();
-}
-
-static json_t *list(char *const *words) {
-        json_t *array = json_array();
-
-        STRV_FOREACH(word, words)
-                (void) json_array_append_new(array, json_path(*word));
-        return array;
-}
-
-static json_t *steps_to_json(const Console *c) {
-        json_t *steps = json_object();
-
-        for (int i = 0; i < _TRY_STEP_MAX; i++)
-                if (c->reached[i] >= 0)
-                        (void) json_object_set_new(steps, try_step_to_string((TryStep) i),
-                                                   json_real(c->reached[i]));
-        return steps;
-}
-
-/* The line that says most; what spins while something is waited for says nothing more. */
-static const char *said(const Console *c) {
-        return c->cause || c->waiting ? c->cause : c->last;
-}
-
-static int give_result_json(const Try *t, const char *why) {
-        const Console *c = &t->console;
-        _cleanup_free_ char *root = describe_root(t);
-        bool boots = c->end == CONSOLE_BOOTED;
-        const char *step = c->step >= 0 ? try_step_to_string(c->step) : "kernel";
-
-        return give_json(json_pack(
-                        "{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:f, s:o}",
-                        "image", json_path(t->path), "boots", boots, "step",
-                        boots ? json_null() : json_string(step), "message", text_or_null(why),
-                        "waited-for", text_or_null(boots ? NULL : c->waiting), "console",
-                        text_or_null(boots ? NULL : said(c)), "kernel", json_path(t->kernel),
-                        "accelerator", t->machine.kvm ? "kvm" : "tcg", "disk",
-                        t->machine.bus->name, "command-line", json_path(t->command_line), "root",
-                        text_or_null(root), "not-tried", list(t->root.not_tried), "seconds",
-                        t->seconds, "steps", steps_to_json(c)));
-}
-
-static void give_result_text(const Try *t, const char *why) {
-        const Console *c = &t->console;
-
-        if (c->end == CONSOLE_BOOTED && !arg_quiet) {
-                printf("%s: %sIt boots%s", t->path, colour(COLOUR_GOOD), colour(COLOUR_NORMAL));
-                if (c->root)
-                        printf("; mounted as /: %s", c->root);
-                printf(".\n");
-        }
-        if (c->end != CONSOLE_BOOTED) {
-                printf("%s: %sIt did not boot%s; it failed at %s: %s.\n", t->path,
-                       colour(COLOUR_BAD), colour(COLOUR_NORMAL),
-                       c->step >= 0 ? try_step_to_string(c->step) : "kernel", why);
-                if (said(c))
-                        printf("  The console says: %s\n", said(c));
-        }
-        if (arg_quiet)
-                return;
-        for (int i = 0; i < _TRY_STEP_MAX; i++)
-                if (c->reached[i] >= 0)
-                        printf("  %-12s %6.1f s\n", try_step_to_string((TryStep) i),
-                               c->reached[i]);
-}
-
-static int give_result(const Try *t) {
-        bool boots = t->console.end == CONSOLE_BOOTED;
-        _cleanup_free_ char *why = NULL;
-        int status = EXIT_STATUS_DONE;
-
-        if (!boots && explain(t, &why) < 0)
-                return cannot(t, -ENOMEM);
-        if (arg_json != JSON_MODE_OFF)
-                status = give_result_json(t, why);
-        else
-                give_result_text(t, why);
-        return status != EXIT_STATUS_DONE ? status : boots ? EXIT_STATUS_DONE : EXIT_STATUS_FAILED;
 }
 
 static int start(Try *t) {
@@ -541,12 +385,12 @@ static int run(Try *t) {
         }
         if (arg_console)
                 fputc('\n', stderr);
-        if (t->console.step < 0 && !ran_out(t)) {
+        if (t->console.step < 0 && !try_ran_out(t)) {
                 say("%s did not start the machine: %s", t->qemu,
                     t->console.last ?: "it says no reason");
                 return EXIT_STATUS_UNTRIED;
         }
-        return give_result(t);
+        return try_give_result(t);
 }
 
 static int open_image(Try *t, const char *argument) {
@@ -560,7 +404,7 @@ static int open_image(Try *t, const char *argument) {
                 r = described_find(t->image, &t->described);
                 r = r == -ENOMEM ? r : 0;
         }
-        return r < 0 ? cannot(t, r) : EXIT_STATUS_DONE;
+        return r < 0 ? try_cannot(t, r) : EXIT_STATUS_DONE;
 }
 
 int verb_try(int argc, char *argv[]) {
@@ -575,7 +419,7 @@ int verb_try(int argc, char *argv[]) {
         if (r == EXIT_STATUS_DONE)
                 r = try_kernel_find(t.image, t.tree, t.described, t.directory, &t.kernel);
         if (r == EXIT_STATUS_DONE && collect_words(&t) < 0)
-                r = cannot(&t, -ENOMEM);
+                r = try_cannot(&t, -ENOMEM);
         if (r == EXIT_STATUS_DONE)
                 r = arg_root_image ? use_root_image(&t) : make_root(&t);
         if (r == EXIT_STATUS_DONE)

@@ -44,14 +44,15 @@ static int remove_image_of(const Request *q, const char *kernel, const char *pro
         const char *outcome;
         int r, status = EXIT_STATUS_DONE;
 
-        request = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*}", "type", JOB_TYPE_REMOVE, "kernel",
-                            kernel, "profile", profile, "path", path, "store", q->store, "root",
-                            q->root);
-        if (!request) {
-                say("%s: The path is no text.", path);
-                return EXIT_STATUS_FAILED;
-        }
-        r = run_worker(request, kernel, &result);
+        request = json_pack("{s:s}", "type", JOB_TYPE_REMOVE);
+        if (request_put(request, "kernel", kernel) < 0 ||
+            request_put(request, "profile", profile) < 0 ||
+            request_put(request, "path", path) < 0 ||
+            request_put(request, "store", q->store) < 0 ||
+            request_put(request, "root", q->root) < 0)
+                r = -EINVAL;
+        else
+                r = run_worker(request, kernel, &result);
         json_decref(request);
         if (r < 0)
                 return r == -ECANCELED ? EXIT_STATUS_CANCELLED : EXIT_STATUS_FAILED;

@@ -12,13 +12,8 @@
 #include "request.h"
 #include "string-util.h"
 
-static void set(json_t *object, const char *key, const char *value) {
-        if (value)
-                json_object_set_new(object, key, json_string(value));
-}
-
 static int make_request(const char *kernel, bool force, json_t **ret) {
-        json_t *request, *settings;
+        json_t *request;
         Request q;
         int r;
 
@@ -27,19 +22,22 @@ static int make_request(const char *kernel, bool force, json_t **ret) {
                 return r;
         request = json_pack("{s:s, s:b, s:b, s:i}", "type", JOB_TYPE_BUILD, "force", (int) force,
                             "best", (int) q.options.best, "threads", (int) q.options.threads);
-        set(request, "root", q.root);
-        set(request, "data-dir", q.data_dir);
-        set(request, "kernel", kernel);
-        set(request, "kernel-dir", q.kernel_dir);
-        set(request, "profile", q.options.profile);
-        set(request, "output", q.output);
-        set(request, "store", q.store);
-        set(request, "facts", q.facts);
-        settings = json_array();
-        STRV_FOREACH(s, q.options.settings)
-                json_array_append_new(settings, json_string(*s));
-        json_object_set_new(request, "settings", settings);
+        if (request_put(request, "root", q.root) < 0 ||
+            request_put(request, "data-dir", q.data_dir) < 0 ||
+            request_put(request, "kernel", kernel) < 0 ||
+            request_put(request, "kernel-dir", q.kernel_dir) < 0 ||
+            request_put(request, "profile", q.options.profile) < 0 ||
+            request_put(request, "output", q.output) < 0 ||
+            request_put(request, "store", q.store) < 0 ||
+            request_put(request, "facts", q.facts) < 0)
+                r = -EINVAL;
+        else
+                r = request_put_list(request, "settings", q.options.settings);
         request_done(&q);
+        if (r < 0) {
+                json_decref(request);
+                return r;
+        }
         *ret = request;
         return 0;
 }

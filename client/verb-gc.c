@@ -20,8 +20,10 @@ static int gc_recompress(const char *store, uint64_t *ret_n) {
         json_t *request, *result;
         int r;
 
-        request = json_pack("{s:s, s:s}", "type", JOB_TYPE_RECOMPRESS, "store", store);
-        r = run_worker(request, "recompress", &result);
+        request = json_pack("{s:s}", "type", JOB_TYPE_RECOMPRESS);
+        r = request_put(request, "store", store);
+        if (r >= 0)
+                r = run_worker(request, "recompress", &result);
         json_decref(request);
         if (r < 0)
                 return r == -ECANCELED ? EXIT_STATUS_CANCELLED : EXIT_STATUS_FAILED;

@@ -17,6 +17,32 @@
 
 extern char **environ;
 
+static int check_put(int r, const char *key, const char *value) {
+        if (r < 0)
+                say("The %s \"%s\" is not UTF-8, as all must be that the worker is told.", key,
+                    value);
+        return r < 0 ? -EINVAL : 0;
+}
+
+int request_put(json_t *request, const char *key, const char *value) {
+        return value ? check_put(json_object_set_new(request, key, json_string(value)), key, value)
+                     : 0;
+}
+
+int request_put_list(json_t *request, const char *key, char *const *values) {
+        json_t *array = json_array();
+
+        if (json_object_set_new(request, key, array) < 0)
+                return -ENOMEM;
+        STRV_FOREACH(value, values) {
+                int r = check_put(json_array_append_new(array, json_string(*value)), key, *value);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int start(pid_t *ret_pid, int *ret_in, int *ret_out) {
         _cleanup_process_pipes_ ProcessPipes pipes = PROCESS_PIPES_NONE;
         _cleanup_free_ char *data = NULL, *path = NULL;

@@ -5,6 +5,11 @@
 
 #include <jansson.h>
 
+/* Puts strings into a request; NULL is none. The request is JSON, so that what isn't UTF-8 has no place
+ * there; and without it the worker would do something else. 0, or negative after having said so. */
+int request_put(json_t *request, const char *key, const char *value);
+int request_put_list(json_t *request, const char *key, char *const *values);
+
 /*
  * Hands over `request` (borrowed), shows progress under `title`, and warnings. Gives the result
  * that the worker sent (the caller frees), of whatever kind, and 0; a negative errno after having

@@ -74,6 +74,17 @@ int print_json(const json_t *object) {
         return EXIT_STATUS_DONE;
 }
 
+int give_json(json_t *object) {
+        int status = EXIT_STATUS_FAILED;
+
+        if (object)
+                status = print_json(object);
+        else
+                say("Out of memory");
+        json_decref(object);
+        return status;
+}
+
 int table_print(Table *t) {
         json_t *object;
 

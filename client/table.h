@@ -27,6 +27,8 @@ int table_add(Table *table, const char *const *cells);
 int table_to_json(Table *table, json_t **ret);
 /* To standard output, short or pretty as --json= says. Returns an exit status. */
 int print_json(const json_t *object);
+/* The same, and the object is given away; NULL is no memory. */
+int give_json(json_t *object);
 
 /* To standard output, as --json= and --no-legend say. Returns an exit status. */
 int table_print(Table *table);

@@ -16,6 +16,7 @@
 #include "images/diff-settings.h"
 #include "images/image-argument.h"
 #include "images/image-side.h"
+#include "json-text.h"
 #include "path-util.h"
 #include "string-util.h"
 #include "table.h"
@@ -105,7 +106,7 @@ static json_t *file_json(const SideFile *f) {
         o = json_pack("{s:s, s:i, s:i, s:I}", "mode", mode, "uid", (int) f->uid, "gid",
                       (int) f->gid, "size", (json_int_t) f->size);
         if (o && f->target)
-                json_object_set_new(o, "target", json_path(f->target));
+                json_object_set_new(o, "target", json_text(f->target));
         return o;
 }
 
@@ -117,13 +118,13 @@ static int tell_json(Diff *d, const SideFile *old, const SideFile *new, char *co
                 json_array_append_new(array, json_string(*word));
         return json_array_append_new(d->files,
                                      json_pack("{s:o, s:s, s:o, s:b, s:o, s:o, s:o}", "path",
-                                               json_path(one->path), "change",
+                                               json_text(one->path), "change",
                                                !old   ? "added"
                                                : !new ? "removed"
                                                       : "changed",
                                                "what", array, "driver", (int) is_driver(one),
                                                "module",
-                                               one->module ? json_path(one->module) : json_null(),
+                                               one->module ? json_text(one->module) : json_null(),
                                                "old", file_json(old), "new", file_json(new))) < 0
                                ? -ENOMEM
                                : 0;
@@ -331,7 +332,7 @@ static int give(const Diff *d) {
         STRMAP_FOREACH(e, &d->modules)
                 json_object_set_new(modules, e->key, sum_json(e->value));
         return give_json(json_pack("{s:o, s:o, s:b, s:O, s:o, s:o, s:o, s:o}", "old",
-                                   json_path(d->a->name), "new", json_path(d->b->name), "same",
+                                   json_text(d->a->name), "new", json_text(d->b->name), "same",
                                    (int) !differs(d), "settings", d->settings, "files", d->files,
                                    "modules", modules, "drivers", sum_json(&d->drivers), "totals",
                                    sum_json(&d->all)));

@@ -16,7 +16,9 @@
 #include "fd-util.h"
 #include "image/extract.h"
 #include "images/image-argument.h"
+#include "json-text.h"
 #include "string-util.h"
+#include "table.h"
 
 static int on_skipped(void *userdata, const char *path, const char *why) {
         if (!arg_quiet)
@@ -64,7 +66,7 @@ static void show_result(const char *directory, const ExtractResult *result) {
 
         if (arg_json != JSON_MODE_OFF) {
                 give_json(json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "directory",
-                                    json_path(directory), "files", (json_int_t) result->n_files,
+                                    json_text(directory), "files", (json_int_t) result->n_files,
                                     "directories", (json_int_t) result->n_directories, "symlinks",
                                     (json_int_t) result->n_symlinks, "nodes",
                                     (json_int_t) result->n_nodes, "bytes",

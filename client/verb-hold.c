@@ -16,7 +16,7 @@
 
 #include "bus/bus.h"
 #include "fd-util.h"
-#include "images/image-argument.h"
+#include "json-text.h"
 #include "path-util.h"
 #include "process-util.h"
 #include "string-util.h"
@@ -40,7 +40,7 @@ static void hold_done(Hold *h) {
 
 /* What isn't text can't go over the bus. */
 static int to_text(const char *s, char **ret) {
-        json_t *string = json_path(s);
+        json_t *string = json_text(s);
 
         *ret = string ? strdup(json_string_value(string)) : NULL;
         json_decref(string);

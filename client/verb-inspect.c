@@ -9,6 +9,7 @@
 #include "images/image-argument.h"
 #include "inspect/inspect-bus.h"
 #include "inspect/inspect.h"
+#include "table.h"
 
 const char *arg_html;
 

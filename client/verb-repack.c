@@ -18,8 +18,10 @@
 #include "image/repack.h"
 #include "image/target.h"
 #include "images/image-argument.h"
+#include "json-text.h"
 #include "path-util.h"
 #include "string-util.h"
+#include "table.h"
 
 char **arg_add, **arg_remove;
 
@@ -125,7 +127,7 @@ static void show_result(const char *path, uint64_t size, const RepackResult *r) 
 
         if (arg_json != JSON_MODE_OFF) {
                 give_json(json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "image",
-                                    json_path(path), "size", (json_int_t) size, "segments-copied",
+                                    json_text(path), "size", (json_int_t) size, "segments-copied",
                                     (json_int_t) r->n_copied, "segments-rewritten",
                                     (json_int_t) r->n_rewritten, "segments-added",
                                     (json_int_t) r->n_added, "entries-removed",

@@ -14,7 +14,9 @@
 #include "image/described.h"
 #include "image/verify-file.h"
 #include "images/image-argument.h"
+#include "json-text.h"
 #include "source/source.h"
+#include "table.h"
 
 #define FACTS_MAX 16777216
 
@@ -33,8 +35,8 @@ static int on_finding(void *userdata, const Finding *finding) {
                 return 0;
         }
         object = json_pack("{s:s, s:o, s:o}", "step", step, "path",
-                           path ? json_path(path) : json_null(), "message",
-                           json_path(finding->message));
+                           path ? json_text(path) : json_null(), "message",
+                           json_text(finding->message));
         return json_array_append_new(f->array, object) < 0 ? -ENOMEM : 0;
 }
 
@@ -159,7 +161,7 @@ int verb_verify(int argc, char *argv[]) {
                 return EXIT_STATUS_FAILED;
         }
         if (f.array) {
-                int status = give_json(json_pack("{s:o, s:b, s:o}", "image", json_path(path),
+                int status = give_json(json_pack("{s:o, s:b, s:o}", "image", json_text(path),
                                                  "boots", r == 0, "findings", f.array));
 
                 return status != EXIT_STATUS_DONE ? status : r > 0 ? EXIT_STATUS_FAILED : status;

@@ -16,8 +16,10 @@
 #include "images/image-now.h"
 #include "images/image-tree.h"
 #include "images/why-not.h"
+#include "json-text.h"
 #include "path-util.h"
 #include "string-util.h"
+#include "table.h"
 
 #define REASONS_MAX 64
 
@@ -38,8 +40,8 @@ static int tell(Why *w, const char *kind, const char *what, const char *why, con
                 return 0;
         }
         return json_array_append_new(w->chain, json_pack("{s:s, s:o, s:o}", "kind", kind, "name",
-                                                         json_path(what), "why",
-                                                         why ? json_path(why) : json_null())) < 0
+                                                         json_text(what), "why",
+                                                         why ? json_text(why) : json_null())) < 0
                                ? -ENOMEM
                                : 0;
 }
@@ -130,8 +132,8 @@ static int tell_file(Why *w, const DescribedFile *file) {
         return r < 0 || json_array_append_new(
                                         w->array,
                                         json_pack("{s:o, s:b, s:o, s:o}", "path",
-                                                  json_path(e->path), "present", 1, "fragment",
-                                                  fragment ? json_path(fragment) : json_null(),
+                                                  json_text(e->path), "present", 1, "fragment",
+                                                  fragment ? json_text(fragment) : json_null(),
                                                   "chain", w->chain)) < 0
                                ? -ENOMEM
                                : 0;
@@ -171,9 +173,9 @@ static int tell_absent(Why *w, const char *what) {
                 return 0;
         }
         return json_array_append_new(w->array,
-                                     json_pack("{s:o, s:b, s:s, s:o}", "path", json_path(what),
+                                     json_pack("{s:o, s:b, s:s, s:o}", "path", json_text(what),
                                                "present", 0, "reason", kind, "message",
-                                               sentence ? json_path(sentence) : json_null())) < 0
+                                               sentence ? json_text(sentence) : json_null())) < 0
                                ? -ENOMEM
                                : 0;
 }
@@ -189,7 +191,7 @@ static int tell_undescribed(Why *w, const char *path) {
                 return 0;
         }
         return json_array_append_new(w->array,
-                                     json_pack("{s:o, s:b, s:n, s:[]}", "path", json_path(path),
+                                     json_pack("{s:o, s:b, s:n, s:[]}", "path", json_text(path),
                                                "present", 1, "fragment", "chain")) < 0
                                ? -ENOMEM
                                : 0;
@@ -260,7 +262,7 @@ int verb_why(int argc, char *argv[]) {
                 say("%s: %s", path, strerror(-r));
                 status = EXIT_STATUS_FAILED;
                 json_decref(w.array);
-        } else if (w.array && give_json(json_pack("{s:o, s:o}", "image", json_path(path), "paths",
+        } else if (w.array && give_json(json_pack("{s:o, s:o}", "image", json_text(path), "paths",
                                                   w.array)) != EXIT_STATUS_DONE)
                 status = EXIT_STATUS_FAILED;
         if (w.now_state > 0) {

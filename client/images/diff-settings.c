@@ -6,7 +6,7 @@
  */
 
 #include "diff-settings.h"
-#include "image-argument.h"
+#include "json-text.h"
 #include "string-util.h"
 
 /* "kernel", "setting Compression", "module lvm" → value. */
@@ -87,10 +87,6 @@ static int add_side(Making *m, const Side *side) {
         return side->kernel ? add(m, "kernel", NULL, side->kernel) : 0;
 }
 
-static json_t *text_or_null(const char *text) {
-        return text ? json_path(text) : json_null();
-}
-
 static int tell(json_t *array, const char *key, const char *old, const char *new) {
         const char *name = strchr(key, ' ');
         _cleanup_free_ char *what =
@@ -100,8 +96,8 @@ static int tell(json_t *array, const char *key, const char *old, const char *new
         if (!what)
                 return -ENOMEM;
         object = json_pack("{s:s, s:o, s:o, s:o}", "what", what, "name",
-                           text_or_null(name ? name + 1 : NULL), "old", text_or_null(old), "new",
-                           text_or_null(new));
+                           json_text_or_null(name ? name + 1 : NULL), "old",
+                           json_text_or_null(old), "new", json_text_or_null(new));
         return json_array_append_new(array, object) < 0 ? -ENOMEM : 0;
 }
 

@@ -8,10 +8,8 @@
 #include "bus/image-bus.h"
 #include "client.h"
 #include "image-argument.h"
-#include "json-text.h"
 #include "request.h"
 #include "string-util.h"
-#include "table.h"
 
 /* 1 and the path, 0 when there is no such kernel, negative after having said why. */
 static int path_of_kernel(const char *kernel, char **ret) {
@@ -91,21 +89,6 @@ int say_fault(const char *path, const ImageFault *fault) {
         say("%s: The kernel would stop reading here: %s; `initrdctl verify` tells more.", path,
             image_fault_describe(fault, &text) < 0 ? fault->what : text);
         return EXIT_STATUS_FAILED;
-}
-
-int give_json(json_t *object) {
-        int status = EXIT_STATUS_FAILED;
-
-        if (object)
-                status = print_json(object);
-        else
-                say("Out of memory");
-        json_decref(object);
-        return status;
-}
-
-json_t *json_path(const char *path) {
-        return json_text(path);
 }
 
 const char *mode_to_text(uint32_t mode, char ret[static MODE_TEXT_MAX]) {

@@ -16,11 +16,6 @@ int image_from_argument(const char *argument, Image **ret, char **ret_path);
 /* Where reading stopped, as one line on standard error. Returns an exit status. */
 int say_fault(const char *path, const ImageFault *fault);
 
-/* As print_json(), but takes `object`; NULL is no memory. */
-int give_json(json_t *object);
-/* A string of the image, which need not be UTF-8: what isn't becomes "\xNN". */
-json_t *json_path(const char *path);
-
 /* As ls has it: "-rwxr-xr-x". */
 #define MODE_TEXT_MAX 11
 const char *mode_to_text(uint32_t mode, char ret[static MODE_TEXT_MAX]);

@@ -3,8 +3,8 @@
 #include "bus/bus-json.h"
 #include "client.h"
 #include "examine.h"
-#include "image-argument.h"
 #include "images.h"
+#include "json-text.h"
 #include "request.h"
 #include "table.h"
 
@@ -66,10 +66,10 @@ static json_t *image_to_json(const ExaminedImage *image) {
         json_t *reasons = json_array();
 
         for (char *const *reason = image->reasons; reason && *reason; reason++)
-                json_array_append_new(reasons, json_path(*reason));
+                json_array_append_new(reasons, json_text(*reason));
         return json_pack("{s:s, s:s, s:s, s:o, s:I, s:o}", "kernel", image->kernel, "profile",
                          image->profile, "state", image_state_to_string(image->state), "path",
-                         json_path(image->path), "size",
+                         json_text(image->path), "size",
                          (json_int_t) (image->exists ? image->size : 0), "stale-reasons", reasons);
 }
 

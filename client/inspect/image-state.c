@@ -4,7 +4,7 @@
 #include "client.h"
 #include "image-state.h"
 #include "image/verify-file.h"
-#include "images/image-argument.h"
+#include "json-text.h"
 #include "pack/store.h"
 
 static bool is_cached(Store *store, const DescribedFragment *f) {
@@ -44,8 +44,8 @@ static int find_cached(const Described *d, bool **ret) {
 
 static int on_finding(void *userdata, const Finding *f) {
         json_t *object = json_pack("{s:s, s:o, s:o}", "step", boot_step_to_string(f->step), "path",
-                                   f->path ? json_path(f->path) : json_null(), "message",
-                                   json_path(f->message));
+                                   f->path ? json_text(f->path) : json_null(), "message",
+                                   json_text(f->message));
 
         return json_array_append_new(userdata, object) < 0 ? -ENOMEM : 0;
 }

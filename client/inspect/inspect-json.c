@@ -2,19 +2,19 @@
 
 /* What an image is made of, as JSON; initrdctl(1) has the members. */
 
-#include "images/image-argument.h"
 #include "inspect.h"
+#include "json-text.h"
 #include "string-util.h"
 
 static void set_string(json_t *object, const char *key, const char *value) {
-        json_object_set_new(object, key, value ? json_path(value) : json_null());
+        json_object_set_new(object, key, value ? json_text(value) : json_null());
 }
 
 static json_t *strings_json(char *const *l) {
         json_t *array = json_array();
 
         STRV_FOREACH(s, l)
-                json_array_append_new(array, json_path(*s));
+                json_array_append_new(array, json_text(*s));
         return array;
 }
 
@@ -39,8 +39,8 @@ static json_t *segment_json(const InspectedSegment *s, const bool *cached) {
 static json_t *module_json(const Inspection *i, const DescribedModule *m) {
         const Share *share = strmap_get(&i->by_module, m->name);
 
-        return json_pack("{s:o, s:o, s:I, s:I}", "name", json_path(m->name), "reason",
-                         json_path(m->reason), "files", (json_int_t) (share ? share->n_files : 0),
+        return json_pack("{s:o, s:o, s:I, s:I}", "name", json_text(m->name), "reason",
+                         json_text(m->reason), "files", (json_int_t) (share ? share->n_files : 0),
                          "size", (json_int_t) (share ? share->bytes : 0));
 }
 
@@ -53,7 +53,7 @@ static json_t *directories_json(const Inspection *i) {
                 return array;
         for (size_t k = 0; k < n; k++)
                 json_array_append_new(array, json_pack("{s:o, s:I, s:I}", "path",
-                                                       json_path(shares[k]->name), "files",
+                                                       json_text(shares[k]->name), "files",
                                                        (json_int_t) shares[k]->n_files, "size",
                                                        (json_int_t) shares[k]->bytes));
         free(shares);
@@ -61,7 +61,7 @@ static json_t *directories_json(const Inspection *i) {
 }
 
 static json_t *file_json(const InspectedFile *f) {
-        json_t *object = json_pack("{s:o, s:I}", "path", json_path(f->path), "size",
+        json_t *object = json_pack("{s:o, s:I}", "path", json_text(f->path), "size",
                                    (json_int_t) f->size);
 
         set_string(object, "module", f->module);
@@ -87,7 +87,7 @@ static json_t *secrets_json(const Inspection *i) {
         for (size_t k = 0; k < i->n_inspected; k++)
                 if (i->files[k].secret)
                         json_array_append_new(array, json_pack("{s:o, s:s}", "path",
-                                                               json_path(i->files[k].path), "what",
+                                                               json_text(i->files[k].path), "what",
                                                                i->files[k].secret));
         return array;
 }
@@ -114,8 +114,8 @@ static json_t *settings_json(char *const *settings) {
 
                 if (name)
                         json_array_append_new(array,
-                                              json_pack("{s:o, s:o}", "name", json_path(name),
-                                                        "value", json_path(value + 1)));
+                                              json_pack("{s:o, s:o}", "name", json_text(name),
+                                                        "value", json_text(value + 1)));
         }
         return array;
 }
@@ -147,7 +147,7 @@ json_t *inspect_json(const Inspected *inspected) {
         for (size_t k = 0; d && k < d->n_modules; k++)
                 json_array_append_new(modules, module_json(i, &d->modules[k]));
         STRV_FOREACH(name, d ? NULL : i->modules)
-                json_array_append_new(modules, json_pack("{s:o}", "name", json_path(*name)));
+                json_array_append_new(modules, json_pack("{s:o}", "name", json_text(*name)));
         for (size_t k = 0; k < i->n_segments; k++)
                 json_array_append_new(segments,
                                       segment_json(&i->segments[k],

@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 #include "client.h"
-#include "images/image-argument.h"
+#include "json-text.h"
 #include "string-util.h"
+#include "table.h"
 #include "try.h"
 
 int try_cannot(const Try *t, int r) {
@@ -60,18 +61,6 @@ static int explain(const Try *t, char **ret) {
                           t->machine.timeout);
 }
 
-static json_t *text_or_null(const char *text) {
-        return text ? json_path(text) : json_null();
-}
-
-static json_t *list(char *const *words) {
-        json_t *array = json_array();
-
-        STRV_FOREACH(word, words)
-                (void) json_array_append_new(array, json_path(*word));
-        return array;
-}
-
 static json_t *steps_to_json(const Console *c) {
         json_t *steps = json_object();
 
@@ -95,14 +84,14 @@ static int give_result_json(const Try *t, const char *why) {
 
         return give_json(json_pack(
                         "{s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:f, s:o}",
-                        "image", json_path(t->path), "boots", boots, "step",
-                        boots ? json_null() : json_string(step), "message", text_or_null(why),
-                        "waited-for", text_or_null(boots ? NULL : c->waiting), "console",
-                        text_or_null(boots ? NULL : said(c)), "kernel", json_path(t->kernel),
+                        "image", json_text(t->path), "boots", boots, "step",
+                        boots ? json_null() : json_string(step), "message", json_text_or_null(why),
+                        "waited-for", json_text_or_null(boots ? NULL : c->waiting), "console",
+                        json_text_or_null(boots ? NULL : said(c)), "kernel", json_text(t->kernel),
                         "accelerator", t->machine.kvm ? "kvm" : "tcg", "disk",
-                        t->machine.bus->name, "command-line", json_path(t->command_line), "root",
-                        text_or_null(root), "not-tried", list(t->root.not_tried), "seconds",
-                        t->seconds, "steps", steps_to_json(c)));
+                        t->machine.bus->name, "command-line", json_text(t->command_line), "root",
+                        json_text_or_null(root), "not-tried", json_texts(t->root.not_tried),
+                        "seconds", t->seconds, "steps", steps_to_json(c)));
 }
 
 static void give_result_text(const Try *t, const char *why) {

@@ -35,6 +35,5 @@ void log_full(int level, const char *message_id, const char *const *fields, cons
               ...) _printf_(4, 5);
 #define log_debug(...) log_full(LOG_DEBUG, NULL, NULL, __VA_ARGS__)
 #define log_info(...) log_full(LOG_INFO, NULL, NULL, __VA_ARGS__)
-#define log_notice(...) log_full(LOG_NOTICE, NULL, NULL, __VA_ARGS__)
 #define log_warning(...) log_full(LOG_WARNING, NULL, NULL, __VA_ARGS__)
 #define log_error(...) log_full(LOG_ERR, NULL, NULL, __VA_ARGS__)

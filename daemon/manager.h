@@ -119,7 +119,8 @@ typedef struct Manager {
         unsigned shown_jobs, shown_stale, shown_failed;
         ManagerState shown_state;
         bool packed_enough; /* nothing new was built since all was packed hard, or could not be */
-        bool settling, state_dirty, stopping;
+        bool settling; /* an automatic build waits for something */
+        bool state_dirty, stopping;
 
         /* the bus; see bus.h */
         sd_bus *bus; /* NULL while there is none */

@@ -221,10 +221,6 @@ static uint64_t time_to_wait(Manager *m, uint64_t now) {
         return 0;
 }
 
-bool settle_is_waiting(const Manager *m) {
-        return m->settling;
-}
-
 void settle_consider(Manager *m) {
         uint64_t now = now_monotonic_usec(), wait, ahead;
         bool due;

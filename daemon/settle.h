@@ -18,5 +18,3 @@ void settle_consider(Manager *m);
 /* A build of an image ended well, or not: then it isn't tried again and again for the same reason. */
 void settle_built(Manager *m, Image *image);
 void settle_failed(Manager *m, Image *image);
-/* Whether an automatic build waits for something. */
-bool settle_is_waiting(const Manager *m) _pure_;

@@ -13,13 +13,6 @@ const char *stage_to_string(Stage stage) {
         return stage >= 0 && stage < _STAGE_MAX ? stages[stage] : NULL;
 }
 
-Stage stage_from_string(const char *name) {
-        for (Stage s = 0; s < _STAGE_MAX; s++)
-                if (streq(stages[s], name))
-                        return s;
-        return _STAGE_INVALID;
-}
-
 void report_done(Report *report) {
         free(report->failure.path);
         free(report->failure.message);

@@ -26,7 +26,6 @@ typedef enum Stage {
 } Stage;
 
 const char *stage_to_string(Stage stage);
-Stage stage_from_string(const char *name);
 
 /* Why the work failed: the first failure wins, what comes after is its consequence. */
 typedef struct Failure {

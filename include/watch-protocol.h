@@ -32,7 +32,6 @@
 
 #include <limits.h>
 
-#define WATCH_PROGRAM "initrdd-watch"
 #define WATCH_PATHS_MAX 16384
 #define WATCH_LINE_MAX (4 * (PATH_MAX + NAME_MAX) + 16)
 

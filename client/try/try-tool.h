@@ -15,6 +15,3 @@ int tool_run(char *const argv[]);
 int scratch_make(char **ret);
 /* With all that is in it. NULL is none. */
 void scratch_remove(char *path);
-static inline void scratch_removep(char **path) {
-        scratch_remove(*path);
-}

@@ -23,22 +23,15 @@ const char *job_kind_to_string(JobType type) {
         return type >= 0 && type < _JOB_TYPE_MAX ? type_names[type] : NULL;
 }
 
-static const char *const reason_names[_REASON_MAX] = {
-        [REASON_ADMIN] = "admin",
-        [REASON_PACKAGE] = "package",
-        [REASON_WATCH] = "watch",
-        [REASON_BOOT] = "boot",
-};
-
 const char *job_reason_to_string(JobReason reason) {
-        return reason >= 0 && reason < _REASON_MAX ? reason_names[reason] : NULL;
-}
+        static const char *const names[_REASON_MAX] = {
+                [REASON_ADMIN] = "admin",
+                [REASON_PACKAGE] = "package",
+                [REASON_WATCH] = "watch",
+                [REASON_BOOT] = "boot",
+        };
 
-JobReason job_reason_from_string(const char *s) {
-        for (int i = 0; s && i < _REASON_MAX; i++)
-                if (streq(reason_names[i], s))
-                        return (JobReason) i;
-        return _REASON_INVALID;
+        return reason >= 0 && reason < _REASON_MAX ? names[reason] : NULL;
 }
 
 const char *job_state_to_string(JobState state) {

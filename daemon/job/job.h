@@ -38,7 +38,6 @@ typedef enum JobReason {
         _REASON_INVALID = -22, /* -EINVAL */
 } JobReason;
 const char *job_reason_to_string(JobReason reason);
-JobReason job_reason_from_string(const char *s);
 
 typedef enum JobState {
         JOB_QUEUED,

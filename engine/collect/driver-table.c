@@ -408,11 +408,6 @@ int driver_table_new(DriverTable **ret, Source *source, Trace *trace, Report *re
         return 0;
 }
 
-Driver *driver_table_all(DriverTable *table, size_t *ret_n) {
-        *ret_n = table->n;
-        return table->drivers;
-}
-
 DriverRelations *driver_table_relations(DriverTable *table) {
         return &table->relations;
 }

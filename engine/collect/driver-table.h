@@ -54,8 +54,6 @@ int driver_table_new(DriverTable **ret, Source *source, Trace *trace, Report *re
 DriverTable *driver_table_free(DriverTable *table);
 DEFINE_CLEANUP_FUNC(DriverTable *, driver_table_free);
 
-/* In the order of modules.dep. */
-Driver *driver_table_all(DriverTable *table, size_t *ret_n);
 DriverRelations *driver_table_relations(DriverTable *table);
 
 /* By a name, "-" and "_" alike. NULL when there is none. */

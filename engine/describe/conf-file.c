@@ -397,19 +397,6 @@ int conf_files(Source *source, Trace *trace, const char *name, char ***ret, bool
         return 0;
 }
 
-int conf_dropins(Source *source, Trace *trace, const char *name, char ***ret) {
-        _cleanup_strv_free_ char **paths = calloc(1, sizeof(char *));
-        int r;
-
-        if (!paths)
-                return -ENOMEM;
-        r = add_dropins(source, trace, name, &paths);
-        if (r < 0)
-                return r;
-        *ret = TAKE_PTR(paths);
-        return 0;
-}
-
 bool conf_name_is_valid(const char *name) {
         if (!isalnum((unsigned char) *name))
                 return false;

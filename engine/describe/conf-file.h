@@ -55,10 +55,6 @@ int conf_list(Source *source, Trace *trace, const char *directory, const char *s
 int conf_files(Source *source, Trace *trace, const char *name, char ***ret, bool *ret_main,
                bool *ret_masked);
 
-/* The drop-ins NAME.d/<any>.conf of `name`, in the order in which they apply, masking done.
- * The caller frees the strv of paths. */
-int conf_dropins(Source *source, Trace *trace, const char *name, char ***ret);
-
 /* What can name a profile or a module: letters, digits, ".", "_", "-" and "@", the first of them a
  * letter or digit. */
 bool conf_name_is_valid(const char *name) _pure_;

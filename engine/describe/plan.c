@@ -369,31 +369,6 @@ Plan *plan_free(Plan *plan) {
         return NULL;
 }
 
-static bool requires_any(const Module *m, char *const *names) {
-        STRV_FOREACH(name, m->requires)
-                if (strv_contains(names, *name))
-                        return true;
-        return false;
-}
-
-int plan_drop(Plan *plan, size_t index) {
-        _cleanup_strv_free_ char **gone = NULL;
-        size_t k = index;
-
-        for (size_t i = index; i < plan->n_items; i++)
-                if (i == index || requires_any(plan->items[i].module, gone))
-                        if (strv_extend(&gone, plan->items[i].module->name) < 0)
-                                return -ENOMEM;
-
-        for (size_t i = index; i < plan->n_items; i++)
-                if (strv_contains(gone, plan->items[i].module->name))
-                        free(plan->items[i].detail);
-                else
-                        plan->items[k++] = plan->items[i];
-        plan->n_items = k;
-        return 0;
-}
-
 const PlanItem *plan_find(const Plan *plan, const char *name) {
         for (size_t i = 0; i < plan->n_items; i++)
                 if (streq(plan->items[i].module->name, name))

@@ -35,8 +35,8 @@ typedef struct PlanItem {
         PlanReason reason;
         char *detail;
         /* A module that is only wanted, or there because the image is generic, or required by none
-         * but such, is left out (plan_drop()) when something mandatory of it is missing; one that
-         * is asked for is then a failure. */
+         * but such, is left out (build-modules.c) when something mandatory of it is missing; one
+         * that is asked for is then a failure. */
         bool droppable;
 } PlanItem;
 
@@ -49,11 +49,6 @@ int plan_new(Plan **ret, const Modules *modules, const Profile *profile, const F
              Report *report);
 Plan *plan_free(Plan *plan);
 DEFINE_CLEANUP_FUNC(Plan *, plan_free);
-
-/* Takes an item out, which must be droppable, and every one that requires it. The order of the rest
- * stays; those taken out all come from `index` on, since what is required comes first. 0 or
- * -ENOMEM. */
-int plan_drop(Plan *plan, size_t index);
 
 /* NULL when it isn't in the plan. */
 const PlanItem *plan_find(const Plan *plan, const char *name);

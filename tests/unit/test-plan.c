@@ -257,27 +257,6 @@ static void test_conflicts(void **state) {
         run(cases, ELEMENTSOF(cases));
 }
 
-/* An item that turns out to have nothing takes those along that can't do without. */
-static void test_drop(void **state) {
-        static const Case c = { MODE_GENERIC, "e", "",
-                                { "a:Needed=x;Requires=b", "b:Requires=c", "c:", "d:Needed=x;Wants=c",
-                                  "e:", "f:Requires=a;Needed=x" } };
-        _cleanup_(modules_freep) Modules *modules = NULL;
-        _cleanup_(plan_freep) Plan *plan = NULL;
-        _cleanup_free_ char *before = NULL, *after = NULL;
-        _cleanup_told_ Told told;
-
-        plan = make_plan(&c, &told, &modules);
-        before = describe(plan);
-        assert_string_equal(before, "c (required by b)?, b (required by a)?, a (generic)?, "
-                                    "d (generic)?, e (profile), f (generic)?");
-        assert_ptr_equal(plan_find(plan, "b"), &plan->items[1]);
-        assert_int_equal(plan_drop(plan, 1), 0);
-        after = describe(plan);
-        assert_string_equal(after, "c (required by b)?, d (generic)?, e (profile)");
-        assert_null(plan_find(plan, "f"));
-}
-
 /* Nothing of another architecture, as far as the root's is known. */
 static void test_arch(void **state) {
         static const char *const texts[] = {
@@ -392,7 +371,6 @@ int main(void) {
                 cmocka_unit_test(test_missing),
                 cmocka_unit_test(test_cycles),
                 cmocka_unit_test(test_conflicts),
-                cmocka_unit_test(test_drop),
                 cmocka_unit_test(test_arch),
                 cmocka_unit_test_setup_teardown(test_tokens, conf_tree_setup, conf_tree_teardown),
                 cmocka_unit_test_setup_teardown(test_shipped, conf_tree_setup, conf_tree_teardown),

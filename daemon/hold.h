@@ -9,6 +9,15 @@
 
 #include "manager.h"
 
+struct Hold {
+        Manager *manager;
+        char *who, *why;
+        uid_t uid;
+        pid_t pid;
+        int fd; /* our end */
+        sd_event_source *source;
+};
+
 /* At most so many, and of one user. */
 #define HOLDS_MAX 16
 #define HOLDS_PER_UID_MAX 4

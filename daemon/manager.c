@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "bus/bus.h"
+#include "bus/inhibitor.h"
 #include "examination.h"
 #include "fd-util.h"
 #include "hold.h"

@@ -16,6 +16,7 @@
 #include "watch/watcher.h"
 
 typedef struct Examination Examination;
+typedef struct Hold Hold;
 typedef struct Polkit Polkit;
 
 typedef enum ManagerState {
@@ -52,16 +53,6 @@ typedef struct ModuleInfo {
         char *name, *description, *path;
         char **needed;
 } ModuleInfo;
-
-/* A request that no automatic build be made: see hold.h. */
-typedef struct Hold {
-        Manager *manager;
-        char *who, *why;
-        uid_t uid;
-        pid_t pid;
-        int fd; /* our end */
-        sd_event_source *source;
-} Hold;
 
 enum {
         MANAGER_CHANGED_STATE = 1 << 0,

@@ -81,9 +81,3 @@ typedef enum ReadingKind {
 int reading_start(Image *image, sd_bus_message *message, ReadingKind kind, uint64_t offset,
                   uint64_t size, sd_bus_error *error);
 void readings_done(Manager *m);
-
-/* There is a bus again, or none any more. */
-int inhibitor_connected(Manager *m);
-void inhibitor_disconnected(Manager *m);
-void post_update_disconnected(Manager *m);
-void post_update_done(Manager *m);

@@ -17,8 +17,10 @@
 #include <systemd/sd-bus.h>
 
 #include "bus-internal.h"
+#include "inhibitor.h"
 #include "job/queue.h"
 #include "polkit.h"
+#include "post-update.h"
 #include "string-util.h"
 
 #define BUS_ADDRESS "unix:path=/run/dbus/system_bus_socket"

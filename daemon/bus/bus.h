@@ -21,17 +21,3 @@ void bus_job_added(Job *job); /* JobNew, too */
 void bus_job_ended(Job *job); /* JobRemoved; the object stays */
 void bus_job_removed(Job *job); /* the object goes */
 void bus_job_log(Job *job, int priority, const char *message);
-
-/* Shutdown inhibitors of logind, taken and given back as needed; without a logind there are none. */
-typedef enum InhibitMode { INHIBIT_NONE, INHIBIT_DELAY, INHIBIT_BLOCK } InhibitMode;
-void inhibitor_set(Manager *m, InhibitMode mode, const char *why);
-void inhibitor_done(Manager *m);
-
-/* The boot loader's hooks, in their own unit: writes /run/initrdd/post-update/KERNEL.env and starts
- * initrdd-post-update@.service, then tells `done` how it ended: NULL, or a sentence. Returns 0
- * when there are no hooks to run (`done` is not called), 1 when they were started. */
-typedef void (*post_update_handler_t)(void *userdata, const char *failure);
-int post_update_start(Manager *m, const char *kernel, const char *image,
-                      post_update_handler_t done, void *userdata);
-/* Nobody listens any more. */
-void post_update_forget(Manager *m, void *userdata);

@@ -8,6 +8,7 @@
 
 #include "bus-internal.h"
 #include "fd-util.h"
+#include "inhibitor.h"
 #include "string-util.h"
 
 #include <fcntl.h>

@@ -5,6 +5,7 @@
 #include "bus-internal.h"
 #include "bus-options.h"
 #include "fd-util.h"
+#include "hold.h"
 #include "job/queue.h"
 #include "polkit.h"
 #include "string-util.h"

@@ -21,6 +21,7 @@
 #include "bus-internal.h"
 #include "fd-util.h"
 #include "path-util.h"
+#include "post-update.h"
 #include "string-util.h"
 
 #define HOOKS_DIRECTORY "/etc/initramfs/post-update.d"

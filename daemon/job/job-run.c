@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bus/bus.h"
+#include "bus/post-update.h"
 #include "fd-util.h"
 #include "initrdd-failure.h"
 #include "job-log.h"

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bus/bus.h"
+#include "bus/post-update.h"
 #include "fd-util.h"
 #include "initrdd-bus.h"
 #include "job-protocol.h"

@@ -2,6 +2,8 @@
 
 #include "bus-stub.h"
 #include "bus/bus.h"
+#include "bus/inhibitor.h"
+#include "bus/post-update.h"
 #include "watch/watcher.h"
 
 BusStub bus_stub;

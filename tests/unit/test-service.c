@@ -15,6 +15,7 @@
 
 #include "bus-stub.h"
 #include "bus/bus.h"
+#include "bus/inhibitor.h"
 #include "child-signals.h"
 #include "initrdd-bus.h"
 #include "manager.h"

@@ -265,19 +265,21 @@ static int add_mask(Collector *c, Collection *out, const char *unit, const char 
         return path ? add_symlink(c, out, path, "/dev/null", why) : -ENOMEM;
 }
 
-/* From the systems's generator directories, or from our own data. */
-static int add_generator(Collector *c, Collection *out, const char *name, const char *why,
-                         char **ret_missing) {
+#define GENERATORS "/usr/lib/systemd/system-generators"
+
+/* From the systems's generator directories, or from our own data. `place` is a directory of the image, NULL: the
+ * system's own. */
+static int add_generator(Collector *c, Collection *out, const char *name, const char *place,
+                         const char *why, char **ret_missing) {
         static const char *const directories[] = {
-                "/usr/lib/systemd/system-generators",
+                GENERATORS,
                 "/lib/systemd/system-generators",
                 DATA_DIRECTORY "/generators",
         };
-        _cleanup_free_ char *place = NULL;
         int r;
 
         for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
-                _cleanup_free_ char *path = path_join(directories[i], name);
+                _cleanup_free_ char *path = path_join(directories[i], name), *there = NULL;
 
                 if (!path)
                         return -ENOMEM;
@@ -286,13 +288,26 @@ static int add_generator(Collector *c, Collection *out, const char *name, const 
                         return r;
                 if (r == 0)
                         continue;
-                if (i < 2)
+                if (!place && i < 2)
                         return collect_path(c, out, path, NULL, why, ret_missing);
-                place = path_join(directories[0], name);
-                return place ? collect_path(c, out, path, place, why, ret_missing) : -ENOMEM;
+                there = path_join(place ?: GENERATORS, name);
+                return there ? collect_path(c, out, path, there, why, ret_missing) : -ENOMEM;
         }
         set_missing(ret_missing, "there is no generator %s", name);
         return -ENOENT;
+}
+
+/* It comes with what starts it; a root with programs of another kind than ours has PID 1 do that. */
+static int add_generator_on_demand(Collector *c, Collection *out, const char *name,
+                                   const char *why, char **ret_missing) {
+        int r;
+
+        r = collect_path(c, out, DATA_DIRECTORY "/initrdd-generator",
+                         GENERATORS "/initrdd-generator", why, NULL);
+        if (r < 0 && r != -ENOENT && r != -ENOPKG)
+                return r;
+        return add_generator(c, out, name, r >= 0 ? "/usr/lib/initrdd/generators" : NULL, why,
+                             ret_missing);
 }
 
 static int add_account(Collector *c, Collection *out, bool group, const char *name,
@@ -339,7 +354,9 @@ static int add_alternative(Collector *c, Collection *out, const Content *content
         case CONTENT_UDEV_RULE:
                 return collect_udev_rule(c, out, name, why, ret_missing);
         case CONTENT_GENERATOR:
-                return add_generator(c, out, name, why, ret_missing);
+                return add_generator(c, out, name, NULL, why, ret_missing);
+        case CONTENT_GENERATOR_ON_DEMAND:
+                return add_generator_on_demand(c, out, name, why, ret_missing);
         case CONTENT_KEYMAP:
                 return collect_keymap(c, out, name, why, ret_missing);
         case CONTENT_SPLASH_THEME:

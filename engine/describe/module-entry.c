@@ -162,6 +162,7 @@ static const struct {
         [CONTENT_MASK] = { "Mask", true, unit_complaint },
         [CONTENT_UDEV_RULE] = { "UdevRule", false, udev_rule_complaint },
         [CONTENT_GENERATOR] = { "Generator", false, plain_complaint },
+        [CONTENT_GENERATOR_ON_DEMAND] = { "GeneratorOnDemand", false, plain_complaint },
         [CONTENT_KEYMAP] = { "Keymap", false, path_complaint },
         [CONTENT_SPLASH_THEME] = { "SplashTheme", false, path_complaint },
         [CONTENT_USER] = { "User", false, account_complaint },

@@ -47,6 +47,8 @@ typedef enum ContentType {
         CONTENT_MASK, /* Mask=UNIT: a link to /dev/null in /etc/systemd/system */
         CONTENT_UDEV_RULE, /* UdevRule=NAME: from the udev rules directories, with its programs */
         CONTENT_GENERATOR, /* Generator=NAME: from the systemd generator directories */
+        CONTENT_GENERATOR_ON_DEMAND, /* GeneratorOnDemand=NAME: the same, where initrdd-generator
+                                      * starts it when it has something to do */
         CONTENT_KEYMAP, /* Keymap=PATH: what this vconsole.conf asks for: its keyboard map as one
                          * flat text and its fonts, below /etc/initrdd, and a file at PATH that
                          * names these */

@@ -127,8 +127,10 @@ static int check_generators(Verification *v) {
         TREE_FOREACH(node, v->tree) {
                 int r;
 
-                if (!strstr(node->path, "/systemd/system-generators/") || is_masked(node) ||
-                    S_ISDIR(node->file->mode) || tree_has_program(v->tree, node->path))
+                if ((!strstr(node->path, "/systemd/system-generators/") &&
+                     !startswith(node->path, "/usr/lib/initrdd/generators/")) ||
+                    is_masked(node) || S_ISDIR(node->file->mode) ||
+                    tree_has_program(v->tree, node->path))
                         continue;
                 v->step = BOOT_STEP_UNITS;
                 r = verification_find(v, node->path,

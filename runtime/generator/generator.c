@@ -113,7 +113,8 @@ int generator_add_symlink(const Generator *g, const char *target, const char *ki
 
 int generator_run(const Generator *g, const char *name, const char *const directories[3],
                   char *const environment[]) {
-        static const char *const places[] = { "/usr/lib/systemd/system-generators",
+        static const char *const places[] = { ON_DEMAND_DIRECTORY,
+                                              "/usr/lib/systemd/system-generators",
                                               "/lib/systemd/system-generators" };
         _cleanup_free_ char *path = NULL;
         int status = 0;
@@ -169,7 +170,9 @@ int main(int argc, char *argv[]) {
         };
         _cleanup_strv_free_ char **words = NULL;
         Generator g = { .root = getenv("INITRDD_GENERATOR_ROOT") ?: "" };
-        int r, failed = 0;
+        OnDemand on_demand = {};
+        int r, failed;
+        bool known;
 
         if (argc != 2 && argc != 4) {
                 fprintf(stderr, "initrdd-generator NORMAL-DIR [EARLY-DIR LATE-DIR]\n");
@@ -181,18 +184,19 @@ int main(int argc, char *argv[]) {
         if (!in_initrd())
                 return EXIT_SUCCESS;
         umask(0022);
-        open_etc(&g);
         r = option_read(&words);
-        if (r < 0) {
+        if (r < 0)
                 generator_warn(&g, "The kernel command line can't be read: %s", strerror(-r));
-                return EXIT_FAILURE;
-        }
+        known = r >= 0;
         g.words = words;
-        for (size_t i = 0; i < ELEMENTSOF(nouns); i++) {
+        failed = !known | (on_demand_start(&g, !known, &on_demand) < 0);
+        open_etc(&g);
+        for (size_t i = 0; known && i < ELEMENTSOF(nouns); i++) {
                 r = nouns[i](&g);
                 if (r == -ENOMEM)
                         generator_warn(&g, "Out of memory");
                 failed |= r < 0;
         }
+        failed |= on_demand_wait(&g, &on_demand) < 0;
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

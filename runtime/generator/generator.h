@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "macro.h"
 
@@ -40,6 +41,20 @@ int generator_add_symlink(const Generator *g, const char *target, const char *ki
 /* Runs one of systemd's own generators, with these directories and this environment. */
 int generator_run(const Generator *g, const char *name, const char *const directories[3],
                   char *const environment[]);
+
+/* on-demand.c: those of systemd's own generators that lie here are started when the kernel command line or
+ * what else they read has something for them. */
+#define ON_DEMAND_DIRECTORY "/usr/lib/initrdd/generators"
+typedef struct OnDemand {
+        pid_t *pids;
+        size_t n, n_allocated;
+} OnDemand;
+
+/* All are started where `all` says so, since the command line could not be read. 0 or an error that was logged; those that were
+ * started run, and are to be waited for, in any case. */
+int on_demand_start(const Generator *g, bool all, OnDemand *o);
+/* 0, or -EIO when one of them failed, which it says itself. */
+int on_demand_wait(const Generator *g, OnDemand *o);
 
 /* option.c: the words of the kernel command line. The caller frees. */
 int option_read(char ***ret);

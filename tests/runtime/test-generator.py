@@ -611,6 +611,48 @@ CRYPT_CASES = [
 ]
 
 
+# Of systemd's, and one that nobody knows, which is always started.
+ON_DEMAND = ["systemd-%s-generator" % name
+             for name in ("cryptsetup", "debug", "gpt-auto", "hibernate-resume", "integritysetup",
+                          "veritysetup", "vendors")]
+EVERY = "cryptsetup debug gpt-auto hibernate-resume integritysetup veritysetup"
+VARIABLES = "sys/firmware/efi/efivars/%s-8cf2644b-4b0b-428f-9387-6d876050dc67"
+ON_DEMAND_CASES = [
+    # The command line, files in the image or the machine, and which are started.
+    ("root=UUID=12-34 ro quiet", [], ""),
+    ("root=/dev/vda1", [], ""),
+    ("root=LABEL=x rd.lvm.vg=a", [], ""),
+    # Without a root there may be one that a partition's type says.
+    ("", [], "gpt-auto"),
+    ("quiet", [], "gpt-auto"),
+    ("root=", [], "gpt-auto"),
+    ("root=gpt-auto", [], "gpt-auto"),
+    ("root=dissect", [], "gpt-auto"),
+    ("root=/dev/vda root=gpt-auto", [], "gpt-auto"),
+    ("root=/dev/vda mount.usr=gpt-auto", [], "gpt-auto"),
+    ("root=/dev/vda rd.luks.uuid=1-2", [], "cryptsetup"),
+    ("root=/dev/vda luks.name=1-2=x", [], "cryptsetup"),
+    ("root=/dev/vda", ["etc/crypttab"], "cryptsetup"),
+    ("root=/dev/vda", ["etc/integritytab"], "integritysetup"),
+    ("root=/dev/vda", ["etc/veritytab"], "veritysetup"),
+    ("root=/dev/vda roothash=aa", [], "veritysetup"),
+    ("root=/dev/vda usrhash=aa", [], "veritysetup"),
+    ("root=/dev/vda systemd.verity_root_data=/dev/vdb", [], "debug veritysetup"),
+    ("root=/dev/vda rd.systemd.debug_shell", [], "debug"),
+    ("root=/dev/vda systemd.mask=x.service", [], "debug"),
+    ("root=/dev/vda", ["run/credentials/@system/systemd.extra-unit.x"], "debug"),
+    ("root=/dev/vda resume=/dev/vdb", [], "hibernate-resume"),
+    ("root=/dev/vda resume_offset=3", [], "hibernate-resume"),
+    ("root=/dev/vda", [VARIABLES % "HibernateLocation"], "hibernate-resume"),
+    # More of the command line, which only systemd reads.
+    ("root=/dev/vda", [VARIABLES % "SystemdOptions"], EVERY),
+    ("root=/dev/vda 'rd.luks.name=1-2=a b'", [], "cryptsetup"),
+    # An admin's own or none are PID 1's to find.
+    ("rd.luks.uuid=1-2", ["etc/systemd/system-generators/systemd-gpt-auto-generator",
+                          "run/systemd/system-generators/systemd-cryptsetup-generator"], ""),
+]
+
+
 class Generator(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory(prefix="test-generator-")
@@ -721,6 +763,40 @@ class Generator(unittest.TestCase):
             for words, flags, expected in ACCESS_FLAGS:
                 with self.subTest("%s %s rootflags=%s" % (root, words, flags)):
                     self.assertEqual(self.access("%s %s rootflags=%s" % (root, words, flags))[-1], expected)
+
+    def started(self, line, *files):
+        """Which of systemd's generators are, each with its three directories."""
+        top = os.path.join(self.directory.name, "r")
+        place = os.path.join(top, "usr/lib/initrdd/generators")
+        os.makedirs(place, exist_ok=True)
+        for name in ON_DEMAND:
+            path = os.path.join(place, name)
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write('#!/bin/sh\necho "$@" > l/%s\n' % name)
+            os.chmod(path, 0o755)
+        for name in files:
+            os.makedirs(os.path.dirname(os.path.join(top, name)), exist_ok=True)
+            self.write("r/" + name, "")
+        self.assertEqual(self.run_generator(line), (0, ""))
+        ran = {os.path.basename(path): text for path, text in self.tree().items() if path.startswith("l/")}
+        self.assertEqual(set(ran.values()) - {"n e l\n"}, set())
+        return sorted(name[8:-10] for name in ran)
+
+    def test_on_demand(self):
+        for line, files, expected in ON_DEMAND_CASES:
+            with self.subTest(line + " " + " ".join(files)):
+                self.directory.cleanup()
+                self.setUp()
+                self.assertEqual(self.started(line, *files), sorted(["vendors"] + expected.split()))
+
+    def test_on_demand_failure(self):
+        """One that fails fails all, as PID 1 would see it; what this program does is done."""
+        place = os.path.join(self.directory.name, "r/usr/lib/initrdd/generators")
+        os.makedirs(place)
+        os.symlink("/bin/false", os.path.join(place, "systemd-own-generator"))
+        status, _ = self.run_generator("rd.lvm.vg=a")
+        self.assertEqual(status, 1)
+        self.assertIn('"a"', self.tree()[LOCAL])
 
     def test_multipath(self):
         for line, files, expected, log in MULTIPATH_CASES:

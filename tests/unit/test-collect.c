@@ -296,6 +296,8 @@ static void test_units(void **state) {
                 { "Generator=vendor\nGenerator=ours",
                   "/usr/lib/systemd/system-generators/ours < /usr/lib/initrdd/generators/ours\n"
                   "/usr/lib/systemd/system-generators/vendor\n" },
+                /* Without what starts it, where PID 1 looks. */
+                { "GeneratorOnDemand=vendor", "/usr/lib/systemd/system-generators/vendor\n" },
         };
         Place *p = *state;
         ConfTree *t = p->t;
@@ -325,6 +327,22 @@ static void test_units(void **state) {
         conf_tree_put(t, "usr/lib/systemd/system-generators/vendor", "");
         conf_tree_put(t, "usr/lib/initrdd/generators/ours", "");
         conf_tree_put(t, "usr/lib/initrdd/generators/vendor", "");
+        run_cases(p, cases, ELEMENTSOF(cases));
+}
+
+/* Where PID 1 doesn't look, with what starts it. */
+static void test_generators_on_demand(void **state) {
+        static const Case cases[] = {
+                { "GeneratorOnDemand=vendor",
+                  "/usr/lib/initrdd/generators/vendor < "
+                  "/usr/lib/systemd/system-generators/vendor\n"
+                  "/usr/lib/systemd/system-generators/initrdd-generator < "
+                  "/usr/lib/initrdd/initrdd-generator\n" },
+        };
+        Place *p = *state;
+
+        conf_tree_put(p->t, "usr/lib/systemd/system-generators/vendor", "");
+        conf_tree_put(p->t, "usr/lib/initrdd/initrdd-generator", "");
         run_cases(p, cases, ELEMENTSOF(cases));
 }
 
@@ -534,6 +552,7 @@ int main(void) {
                 IN_PLACE(test_directories),
                 IN_PLACE(test_modes),
                 IN_PLACE(test_units),
+                IN_PLACE(test_generators_on_demand),
                 IN_PLACE(test_kernel),
                 IN_PLACE(test_failures),
                 IN_PLACE(test_unreadable),

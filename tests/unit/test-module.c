@@ -92,6 +92,7 @@ static void test_content(void **state) {
                 { "Mask=a.timer", "a.timer" },
                 { "UdevRule=56-lvm.rules|69-lvm.rules", "56-lvm.rules|69-lvm.rules" },
                 { "Generator=lvm2-generator", "lvm2-generator" },
+                { "GeneratorOnDemand=-a|b", "-a|b" },
                 { "User=root -nobody", "root, -nobody" },
                 { "Group=-nogroup|nobody", "-nogroup|nobody" },
                 /* Quoted or not, with escapes; the line break at the end is there once. */

@@ -137,7 +137,7 @@ static void sum_done(Sum *s) {
 
 static int add_whole(Build *b, const char *name, Scope scope, collect_t collect, Part *part,
                      XXH3_state_t *state) {
-        Collection *c;
+        Collection *c = NULL;
         int r;
 
         r = build_add_collection(b, state, collect, part, &c);

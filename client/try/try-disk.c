@@ -198,7 +198,7 @@ static int add_layer(Making *m, LayerKind kind, unsigned number, char **ret) {
 
 /* The same, and the file that it came from is not needed any more. */
 static int wrap(Making *m, LayerKind kind) {
-        char *wrapped;
+        char *wrapped = NULL;
         int r;
 
         r = add_layer(m, kind, 0, &wrapped);
@@ -220,7 +220,7 @@ static int add_layers(Making *m) {
                 r = wrap(m, LAYER_LUKS);
         if (r >= 0 && m->root->md_uuid) {
                 for (unsigned i = 1; r >= 0 && i < layer_md_disks(m->root->md_level); i++) {
-                        char *other;
+                        char *other = NULL;
 
                         r = add_layer(m, LAYER_MD, i, &other);
                         if (r >= 0)

@@ -265,7 +265,7 @@ static size_t count_parts(const Fragment *f) {
  */
 static int cut(Fragments *fs, const Fragment *f) {
         size_t n_parts = count_parts(f), first = fs->n;
-        Fragment *part;
+        Fragment *part = NULL;
         int r;
 
         for (size_t i = 0; i < n_parts; i++) {

@@ -29,7 +29,8 @@ static void section(uint8_t *file, unsigned i, const char *name, uint32_t virtua
                     uint32_t raw_size, uint32_t offset) {
         uint8_t *p = file + SECTIONS_AT + i * 40;
 
-        strncpy((char *) p, name, 8);
+        /* Eight characters are not ended by a NUL. */
+        memcpy(p, name, strnlen(name, 8));
         put(p + 8, virtual_size, 4);
         put(p + 16, raw_size, 4);
         put(p + 20, offset, 4);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Threads take fragments, the largest first, so that the last one to finish is a small one. What a
- * thread packed it decodes again as the kernel would and compares: from then on the hash of the
+ * Threads take fragments, the largest first, so that the last one to finish is a small one. But the
+ * caller waits for them in the order of the image and writes meanwhile, so those of a scope come before
+ * those of the next, as in the image: else a tiny one that is the first there, and the last here, would
+ * keep everything from being written. One that is a good part of all the work comes before all others,
+ * whatever its scope: nobody must wait for it at the end.
+ *
+ * What a thread packed it decodes again as the kernel would and compares: from then on the hash of the
  * bytes speaks for them. A file that is not what it was when it was collected ends the build with
  * -ESTALE: an image of two moments is none.
- *
- * The caller waits for the fragments in the order of the image and writes meanwhile.
  */
 
 #include <fcntl.h>
@@ -21,11 +24,14 @@
 #include "decompress.h"
 #include "string-util.h"
 
+#define TINY_SIZE (UINT64_C(64) * 1024)
+
 typedef enum JobState { JOB_WAITING, JOB_RUNNING, JOB_DONE } JobState;
 
 typedef struct Job {
         Fragment *fragment;
         JobState state;
+        int turn; /* lower ones are taken first; among equal ones the largest */
         int error;
         const char *path; /* what the error is about */
 } Job;
@@ -37,7 +43,7 @@ struct Packer {
         PackOptions options;
         Job *jobs; /* in the order of the fragments */
         size_t n_jobs;
-        Job **queue; /* those to be packed, largest first */
+        Job **queue; /* those to be packed, in the order in which they are taken */
         size_t n_queue, next;
         pthread_t *threads;
         unsigned n_threads;
@@ -272,15 +278,40 @@ static void *work(void *userdata) {
                 if (r < 0 && !store_error(job->fragment, r))
                         p->stop = true;
                 pthread_cond_broadcast(&p->changed);
+                /* Who waits for it writes it while we go on, also where threads aren't preempted. */
+                pthread_mutex_unlock(&p->mutex);
+                (void) sched_yield();
+                pthread_mutex_lock(&p->mutex);
         }
         pthread_mutex_unlock(&p->mutex);
         return NULL;
 }
 
-static int larger(const void *a, const void *b) {
-        const Fragment *x = (*(Job *const *) a)->fragment, *y = (*(Job *const *) b)->fragment;
+static int earlier(const void *a, const void *b) {
+        const Job *x = *(Job *const *) a, *y = *(Job *const *) b;
 
-        return x->raw_size < y->raw_size ? 1 : x->raw_size > y->raw_size ? -1 : 0;
+        if (x->turn != y->turn)
+                return x->turn < y->turn ? -1 : 1;
+        if (x->fragment->raw_size != y->fragment->raw_size)
+                return x->fragment->raw_size > y->fragment->raw_size ? -1 : 1;
+        return 0;
+}
+
+/* What is tiny is done at once, what is a good part of all before the rest. */
+static void sort_queue(Packer *p, unsigned n_threads) {
+        uint64_t all = 0;
+
+        for (size_t i = 0; i < p->n_queue; i++)
+                all += p->queue[i]->fragment->raw_size;
+        for (size_t i = 0; i < p->n_queue; i++) {
+                Job *job = p->queue[i];
+                uint64_t size = job->fragment->raw_size;
+
+                job->turn = size < TINY_SIZE             ? 0
+                            : size > all / 8 / n_threads ? 1
+                                                         : 2 + (int) job->fragment->scope;
+        }
+        qsort(p->queue, p->n_queue, sizeof(Job *), earlier);
 }
 
 static bool open_stored(Packer *p, Fragment *f, int level) {
@@ -309,6 +340,7 @@ static unsigned processors(void) {
 static int start_threads(Packer *p) {
         unsigned n = p->options.threads ?: processors();
 
+        sort_queue(p, n);
         n = (unsigned) MIN_OF((size_t) n, p->n_queue);
         p->threads = calloc(n ?: 1, sizeof(pthread_t));
         if (!p->threads)
@@ -354,7 +386,6 @@ int packer_new(Packer **ret, Source *source, Store *store, Report *report, Fragm
                 else
                         p->queue[p->n_queue++] = job;
         }
-        qsort(p->queue, p->n_queue, sizeof(Job *), larger);
         r = start_threads(p);
         if (r < 0)
                 return report_fail(report, FAILURE_BUILD_FAILED, r, NULL, 0,

@@ -74,3 +74,7 @@ static inline bool streq_ptr(const char *a, const char *b) {
         greedy_realloc((void **) &(a), &(allocated), (need), sizeof((a)[0]))
 
 void *greedy_realloc(void **p, size_t *allocated, size_t need, size_t size);
+
+/* malloc() of what is filled at once: of huge pages where it is large and the kernel has them to give, so
+ * that it isn't brought in by thousands of page faults. For realloc() and free() like any other. */
+void *malloc_large(size_t size);

@@ -2,8 +2,8 @@
 
 /*
  * Writing a "newc" archive into memory. A fragment is packed as a whole, so its archive is one
- * buffer that grows geometrically; content is filled in by the caller where it stands, and is
- * copied once, from the file into the archive.
+ * buffer, which grows geometrically where nobody said how large it will be; content is filled in by
+ * the caller where it stands, and is copied once, from the file into the archive.
  *
  * What depends on the machine or the moment is left out, so that equal content gives equal bytes:
  * owner, group, device and time are 0, inode numbers count up. Nothing is ever a hard link: the
@@ -27,6 +27,19 @@
 void cpio_writer_done(CpioWriter *w) {
         free(w->data);
         *w = (CpioWriter) {};
+}
+
+int cpio_writer_reserve(CpioWriter *w, uint64_t size) {
+        char *data;
+
+        if (w->data || size == 0)
+                return 0;
+        data = size <= SIZE_MAX ? malloc_large((size_t) size) : NULL;
+        if (!data)
+                return -ENOMEM;
+        w->data = data;
+        w->allocated = (size_t) size;
+        return 0;
 }
 
 static char *put_hex(char *p, uint32_t value) {

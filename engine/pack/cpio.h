@@ -28,6 +28,8 @@ typedef struct CpioWriter {
         uint32_t ino; /* of the last entry; counts up */
 } CpioWriter;
 void cpio_writer_done(CpioWriter *w);
+/* Where it is known how large the archive will be: nothing is copied while it grows. 0 or -ENOMEM. */
+int cpio_writer_reserve(CpioWriter *w, uint64_t size);
 
 /* Names are relative ("usr/bin/x"), owner and group 0, mtime 0, nlink 1 (2 for directories).
  * -EFBIG for content of 4 GiB and more, -ENAMETOOLONG over PATH_MAX (of a name or a target),

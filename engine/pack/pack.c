@@ -139,7 +139,8 @@ int fragment_archive(const Fragment *f, Source *source, char **ret, size_t *ret_
         CpioWriter w = {};
         int r = 0;
 
-        if (f->n_parts == 0)
+        r = cpio_writer_reserve(&w, f->raw_size);
+        if (r >= 0 && f->n_parts == 0)
                 r = add_archive(&w, f, source, ret_path);
         for (size_t i = 0; i < f->n_parts && r >= 0; i++)
                 r = add_archive(&w, f->parts[i], source, ret_path);

@@ -45,6 +45,26 @@ static void test_write_bytes(void **state) {
         assert_memory_equal(w.data, expected, sizeof(expected) - 1);
 }
 
+/* How much memory there is in the beginning makes no difference, be it too little or of huge pages. */
+static void test_reserve(void **state) {
+        static const uint64_t sizes[] = { 0, 1, 5000, UINT64_C(9) << 20 };
+
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                _cleanup_writer_ CpioWriter w = {}, grown = {};
+                char *content;
+
+                assert_int_equal(cpio_writer_reserve(&w, sizes[i]), 0);
+                for (CpioWriter *x = &w; x; x = x == &w ? &grown : NULL) {
+                        assert_int_equal(cpio_write_file(x, "f", 0644, 4096, &content), 0);
+                        memset(content, 'f', 4096);
+                        assert_int_equal(cpio_write_trailer(x), 0);
+                }
+                assert_int_equal(w.size, grown.size);
+                assert_memory_equal(w.data, grown.data, w.size);
+                assert_true(w.allocated >= sizes[i]);
+        }
+}
+
 /* What the kernel would pass over in silence, or what can't be said in the format. Nothing is
  * written then. */
 static void test_write_errors(void **state) {
@@ -479,6 +499,7 @@ static void test_written_is_read(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_write_bytes),
+                cmocka_unit_test(test_reserve),
                 cmocka_unit_test(test_write_errors),
                 cmocka_unit_test(test_write_growth),
                 cmocka_unit_test(test_read_kinds),

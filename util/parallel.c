@@ -31,6 +31,8 @@ static size_t wanted_threads(size_t n, size_t per_thread) {
         size_t threads = THREADS_MAX;
         cpu_set_t cpus;
 
+        if (n < per_thread)
+                return 1;
         if (sched_getaffinity(0, sizeof(cpus), &cpus) >= 0)
                 threads = MIN_OF(threads, (size_t) CPU_COUNT(&cpus));
         return MIN_OF(threads, n / per_thread + 1);

@@ -351,12 +351,13 @@ const Entry *fragments_get(const Fragments *fs, const char *path) {
 }
 
 const Entry *fragments_resolve(const Fragments *fs, const char *path) {
-        char done[PATH_MAX] = "", todo[PATH_MAX];
+        char done[PATH_MAX], todo[PATH_MAX];
         unsigned n_links = 0;
         const Entry *e = NULL;
 
         if (strlen(path) >= sizeof(todo))
                 return NULL;
+        *done = '\0'; /* not all of it: this is called a thousand times */
         strcpy(todo, path);
         for (char *p = todo;;) {
                 char rest[PATH_MAX];

@@ -19,7 +19,7 @@ typedef struct Listing {
 
 void listing_free(void *listing);
 
-/* What was found at a path when a trace was checked. */
+/* What was found at a path, for as long as the Source remembers. */
 typedef struct Seen {
         int error; /* of lstat(), negative; or 0 */
         struct stat st;

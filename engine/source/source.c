@@ -48,14 +48,8 @@ Source *source_free(Source *source) {
         return NULL;
 }
 
-int source_new(Source **ret, const char *root) {
-        _cleanup_(source_freep) Source *source = NULL;
-        struct stat st, host;
-
-        source = malloc(sizeof(Source));
-        if (!source)
-                return -ENOMEM;
-        *source = (Source) {
+static Source source_empty(void) {
+        return (Source) {
                 .root_fd = -EBADF,
                 .directories = STRMAP_INIT(free),
                 .links = STRMAP_INIT(free),
@@ -63,6 +57,16 @@ int source_new(Source **ret, const char *root) {
                 .seen = STRMAP_INIT(free),
                 .seen_links = STRMAP_INIT(free),
         };
+}
+
+int source_new(Source **ret, const char *root) {
+        _cleanup_(source_freep) Source *source = NULL;
+        struct stat st, host;
+
+        source = malloc(sizeof(Source));
+        if (!source)
+                return -ENOMEM;
+        *source = source_empty();
 
         source->root = realpath(root, NULL);
         if (!source->root)
@@ -73,6 +77,48 @@ int source_new(Source **ret, const char *root) {
         source->host = st.st_dev == host.st_dev && st.st_ino == host.st_ino;
 
         *ret = TAKE_PTR(source);
+        return 0;
+}
+
+static int copy_binds(Source *copy, const Source *source) {
+        for (size_t i = 0; i < source->n_binds; i++) {
+                Bind *b;
+
+                if (!GREEDY_REALLOC(copy->binds, copy->allocated_binds, copy->n_binds + 1))
+                        return -ENOMEM;
+                b = &copy->binds[copy->n_binds++];
+                *b = (Bind) {
+                        .at = strdup(source->binds[i].at),
+                        .fd = fcntl(source->binds[i].fd, F_DUPFD_CLOEXEC, 3),
+                };
+                if (!b->at)
+                        return -ENOMEM;
+                if (b->fd < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+int source_copy(Source **ret, const Source *source) {
+        _cleanup_(source_freep) Source *copy = NULL;
+        int r;
+
+        copy = malloc(sizeof(Source));
+        if (!copy)
+                return -ENOMEM;
+        *copy = source_empty();
+        copy->host = source->host;
+        copy->remembers = source->remembers;
+        copy->root = strdup(source->root);
+        if (!copy->root)
+                return -ENOMEM;
+        copy->root_fd = fcntl(source->root_fd, F_DUPFD_CLOEXEC, 3);
+        if (copy->root_fd < 0)
+                return -errno;
+        r = copy_binds(copy, source);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(copy);
         return 0;
 }
 
@@ -284,7 +330,8 @@ static int look(Source *source, const char *path, struct stat *ret, const char *
                 return 0;
         }
 
-        r = source_lstat(source, path, ret);
+        /* libc is asked for by everybody. */
+        r = source_see(source, path, ret);
         if (r < 0)
                 return r;
 
@@ -401,13 +448,16 @@ static int resolve(Source *source, Trace *trace, const char *path, bool follow_l
         unsigned n_links = 0;
         struct stat st;
         const char *target;
-        Walk w = {};
+        Walk w;
         int r;
 
         if (*path != '/')
                 return -EINVAL;
         if (strlen(path) >= sizeof(w.todo))
                 return -ENAMETOOLONG;
+        /* No more than that: to clear 8 KiB took longer than most walks. */
+        w.n_done = 0;
+        *w.done = '\0';
         strcpy(w.todo, path);
 
         r = look(source, "/", &st, &target);

@@ -28,6 +28,10 @@ int source_new(Source **ret, const char *root);
 Source *source_free(Source *source);
 DEFINE_CLEANUP_FUNC(Source *, source_free);
 
+/* Another one of the same tree, with what is bound onto it so far, for another thread. It remembers if this
+ * one does, beginning with nothing. */
+int source_copy(Source **ret, const Source *source);
+
 /* Shows `directory`, a path of the running system, at the absolute path `at`. `at` is resolved
  * in the tree as far as it exists; missing parents are invented. Later binds win. */
 int source_bind(Source *source, const char *at, const char *directory);
@@ -37,9 +41,10 @@ bool source_is_host(const Source *source) _pure_;
 /* The path that source_new() was given, resolved. */
 const char *source_root(const Source *source) _pure_;
 
-/* Whether traces are checked against one moment: what a path was when it was first asked for in such a
- * check it stays, until this is called again. A thousand files are in the traces of a build three times
- * over. Off at first. */
+/* Whether everything is of one moment: what a path was when it was first asked for, by a check of a trace or
+ * on the way to a file, it stays, until this is called again. A thousand files are in the traces of a build
+ * three times over, and libc is found by every program. Off at first. What is opened or listed is
+ * what is there then. */
 void source_remember(Source *source, bool on);
 
 /* A symbolic link that was followed on the way to a file. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fd-util.h"
+#include "path-util.h"
 #include "source/source.h"
 #include "source/trace.h"
 #include "string-util.h"
@@ -183,6 +184,36 @@ static void test_bind(void **state) {
         assert_int_equal(source_exists(t->source, t->trace, "/lib/modules/6.1/kernel/modules.dep"),
                          1);
         nftw(other, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Another one shows the same tree, with what was bound, also when the first is gone; what each remembers
+ * is its own. */
+static void test_copy(void **state) {
+        Tree *t = *state;
+        _cleanup_free_ char *etc = path_join(t->path, "etc");
+        _cleanup_(source_freep) Source *copy = NULL;
+        struct stat before, after;
+
+        assert_non_null(etc);
+        assert_int_equal(source_bind(t->source, "/bound", etc), 0);
+        source_remember(t->source, true);
+        assert_int_equal(source_resolve(t->source, NULL, "/etc/passwd", NULL, &before, NULL), 0);
+        put(t, "etc/passwd", "longer than before");
+        assert_int_equal(source_copy(&copy, t->source), 0);
+        assert_int_equal(source_resolve(copy, NULL, "/etc/passwd", NULL, &after, NULL), 0);
+        assert_int_not_equal(after.st_size, before.st_size);
+        assert_int_equal(source_resolve(t->source, NULL, "/etc/passwd", NULL, &after, NULL), 0);
+        assert_int_equal(after.st_size, before.st_size);
+        assert_string_equal(source_root(copy), source_root(t->source));
+
+        t->source = source_free(t->source);
+        assert_int_equal(source_exists(copy, NULL, "/bound/passwd"), 1);
+        put(t, "etc/passwd", "");
+        assert_int_equal(source_resolve(copy, NULL, "/etc/passwd", NULL, &after, NULL), 0);
+        assert_int_not_equal(after.st_size, 0);
+        source_remember(copy, true);
+        assert_int_equal(source_resolve(copy, NULL, "/etc/passwd", NULL, &after, NULL), 0);
+        assert_int_equal(after.st_size, 0);
 }
 
 /* For each kind of entry: it holds, then what it speaks of changes, and it says so. */
@@ -463,7 +494,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_resolve),       TEST(test_links),          TEST(test_list_and_glob),
-                TEST(test_bind),          TEST(test_trace),          TEST(test_change_content),
+                TEST(test_bind), TEST(test_copy),         TEST(test_trace),          TEST(test_change_content),
                 TEST(test_change_size),   TEST(test_change_mode),    TEST(test_change_gone),
                 TEST(test_change_appears), TEST(test_change_list),   TEST(test_change_directory),
                 TEST(test_change_link),   TEST(test_change_ancestor), TEST(test_racy), TEST(test_two_looks), TEST(test_read_before),           TEST(test_needs), TEST(test_remember), TEST(test_damaged),

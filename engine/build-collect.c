@@ -106,8 +106,32 @@ void build_hash_place(XXH3_state_t *state, const char *path, unsigned line) {
         XXH3_128bits_update(state, &line, sizeof(line));
 }
 
+int build_find_collection(const Build *b, const Side *side, XXH128_hash_t key, collect_t collect,
+                          Part *part, Collection **ret) {
+        int r;
+
+        r = b->store ? kept_collection(b->store, side->source, side->collector, key, collect, part,
+                                       ret)
+                     : collect(part, ret);
+        return r < 0 ? report_fail(side->report, FAILURE_BUILD_FAILED, r, NULL, 0,
+                                   "The files of the image can't be collected: %s", strerror(-r))
+                     : 0;
+}
+
+int build_keep_collection(Build *b, XXH128_hash_t key, Collection *c) {
+        if (!GREEDY_REALLOC(b->collections, b->allocated_collections, b->n_collections + 1) ||
+            !GREEDY_REALLOC(b->keys, b->allocated_keys, b->n_collections + 1)) {
+                collection_free(c);
+                return report_oom(b->report);
+        }
+        b->collections[b->n_collections] = c;
+        b->keys[b->n_collections++] = key;
+        return 0;
+}
+
 int build_add_collection(Build *b, XXH3_state_t *state, collect_t collect, Part *part,
                          Collection **ret) {
+        Side side = build_side(b);
         Collection *c;
         XXH128_hash_t key;
         int r;
@@ -115,16 +139,12 @@ int build_add_collection(Build *b, XXH3_state_t *state, collect_t collect, Part 
         if (!state)
                 return report_oom(b->report);
         key = build_hash_end(state);
-        if (!GREEDY_REALLOC(b->collections, b->allocated_collections, b->n_collections + 1) ||
-            !GREEDY_REALLOC(b->keys, b->allocated_keys, b->n_collections + 1))
-                return report_oom(b->report);
-        r = b->store ? kept_collection(b->store, b->source, b->collector, key, collect, part, &c)
-                     : collect(part, &c);
+        r = build_find_collection(b, &side, key, collect, part, &c);
+        if (r >= 0)
+                r = build_keep_collection(b, key, c);
         if (r < 0)
-                return report_fail(b->report, FAILURE_BUILD_FAILED, r, NULL, 0,
-                                   "The files of the image can't be collected: %s", strerror(-r));
-        b->collections[b->n_collections] = *ret = c;
-        b->keys[b->n_collections++] = key;
+                return r;
+        *ret = c;
         return 0;
 }
 
@@ -310,8 +330,6 @@ static int collect_all(Build *b, Sum *sum) {
                 r = add_includes(b);
         if (r >= 0)
                 r = build_add_modules(b, sum);
-        if (r >= 0)
-                r = build_add_profile_drivers(b, sum);
         /* What modules have, too, is theirs: another hook is then a small fragment. */
         if (r >= 0)
                 r = add_hooks(b);

@@ -5,19 +5,19 @@
  * in the image takes those along that require it, and those that nothing else has a use for.
  */
 
-#include "build-collect.h"
+#include "build-ahead.h"
 #include "string-util.h"
 
 static int collect_part_shared(void *userdata, Collection **ret) {
         Part *p = userdata;
 
-        return collect_shared(p->build->collector, p->module, p->droppable, ret);
+        return collect_shared(p->collector, p->module, p->droppable, ret);
 }
 
 static int collect_part_kernel(void *userdata, Collection **ret) {
         Part *p = userdata;
 
-        return collect_kernel(p->build->collector, p->module, p->droppable, ret);
+        return collect_kernel(p->collector, p->module, p->droppable, ret);
 }
 
 static XXH3_state_t *hash_module(const Build *b, const char *what, const Module *module) {
@@ -34,24 +34,56 @@ static XXH3_state_t *hash_module(const Build *b, const char *what, const Module 
         return state;
 }
 
-static int collect_module(Build *b, const Module *module, bool droppable, Collection **ret_shared,
-                          Collection **ret_kernel) {
-        Part part = { .build = b, .module = module, .droppable = droppable };
+int build_find_shared(Build *b, const Side *side, const PlanItem *item, XXH128_hash_t *ret_key,
+                      Collection **ret) {
+        Part part = {
+                .build = b,
+                .collector = side->collector,
+                .module = item->module,
+                .droppable = item->droppable,
+        };
         XXH3_state_t *state;
-        int r = 0;
 
-        *ret_shared = *ret_kernel = NULL;
-        if (module_has_shared(module)) {
-                state = hash_module(b, droppable ? "shared?" : "shared", module);
-                r = build_add_collection(b, state, collect_part_shared, &part, ret_shared);
-        }
-        if (r >= 0 && module_has_kernel(module) && !(*ret_shared && (*ret_shared)->missing)) {
-                state = hash_module(b, droppable ? "kernel?" : "kernel", module);
-                if (state)
-                        build_hash_kernel(state, b);
-                r = build_add_collection(b, state, collect_part_kernel, &part, ret_kernel);
-        }
-        return r;
+        *ret = NULL;
+        if (!module_has_shared(item->module))
+                return 0;
+        state = hash_module(b, item->droppable ? "shared?" : "shared", item->module);
+        if (!state)
+                return report_oom(side->report);
+        *ret_key = build_hash_end(state);
+        return build_find_collection(b, side, *ret_key, collect_part_shared, &part, ret);
+}
+
+static int add_shared(Build *b, const PlanItem *item, Collection **ret) {
+        Side side = build_side(b);
+        Collection *c;
+        XXH128_hash_t key;
+        int r;
+
+        r = build_find_shared(b, &side, item, &key, &c);
+        if (r >= 0 && c)
+                r = build_keep_collection(b, key, c);
+        if (r < 0)
+                return r;
+        *ret = c;
+        return 0;
+}
+
+static int add_kernel(Build *b, const PlanItem *item, Collection **ret) {
+        Part part = {
+                .build = b,
+                .collector = b->collector,
+                .module = item->module,
+                .droppable = item->droppable,
+        };
+        XXH3_state_t *state;
+
+        if (!module_has_kernel(item->module))
+                return 0;
+        state = hash_module(b, item->droppable ? "kernel?" : "kernel", item->module);
+        if (state)
+                build_hash_kernel(state, b);
+        return build_add_collection(b, state, collect_part_kernel, &part, ret);
 }
 
 static int extend_all(char ***l, char *const *more) {
@@ -95,13 +127,15 @@ typedef struct Collected {
         Collection *shared, *kernel;
 } Collected;
 
-/* One after the other, so that what a module requires has been collected before it. */
-static int collect_item(Build *b, const PlanItem *item, Collected *ret) {
+/* One after the other, so that what a module requires has been collected before it. `shared` has been. */
+static int collect_item(Build *b, const PlanItem *item, Collection *shared, Collected *ret) {
         const Module *module = item->module;
         const char *why;
-        int r;
+        int r = 0;
 
-        r = collect_module(b, module, item->droppable, &ret->shared, &ret->kernel);
+        *ret = (Collected) { .shared = shared };
+        if (!shared || !shared->missing)
+                r = add_kernel(b, item, &ret->kernel);
         if (r < 0)
                 return r;
         why = why_dropped(b, module, ret->shared, ret->kernel);
@@ -179,26 +213,6 @@ static int add_item(Build *b, Sum *sum, const Module *module, const Collected *c
         return 0;
 }
 
-int build_add_modules(Build *b, Sum *sum) {
-        const Plan *plan = b->plan;
-        _cleanup_free_ Collected *collected = calloc(plan->n_items + 1, sizeof(Collected));
-        int r = 0;
-
-        if (!collected)
-                return report_oom(b->report);
-        for (size_t i = 0; i < plan->n_items && r >= 0; i++) {
-                report_progress(b->report, STAGE_COLLECT, (unsigned) (5 + 25 * i / plan->n_items),
-                                plan->items[i].module->name);
-                r = collect_item(b, &plan->items[i], &collected[i]);
-        }
-        if (r >= 0)
-                r = drop_orphans(b);
-        for (size_t i = 0; i < plan->n_items && r >= 0; i++)
-                if (!strmap_contains(&b->dropped, plan->items[i].module->name))
-                        r = add_item(b, sum, plan->items[i].module, &collected[i]);
-        return r;
-}
-
 /* What is said of these lines is said of those of the profile that they were made of. */
 static int set_origins(const Profile *profile, Module *module) {
         for (size_t i = 0; i < module->n_drivers; i++) {
@@ -218,12 +232,11 @@ static int set_origins(const Profile *profile, Module *module) {
         return 0;
 }
 
-/* Drivers= and ForceDrivers= of the profile, as the module that they stand for. */
-int build_add_profile_drivers(Build *b, Sum *sum) {
+/* Drivers= and ForceDrivers= of the profile, as the module that they stand for; NULL without any. */
+static int collect_profile_drivers(Build *b, Module **ret_module, Collected *ret) {
         _cleanup_(module_freep) Module *module = NULL;
         _cleanup_free_ char *text = NULL, *drivers = NULL, *force = NULL;
         PlanItem item = { .reason = PLAN_PROFILE };
-        Collected collected;
         int r;
 
         if (!b->profile->drivers && !b->profile->force_drivers)
@@ -242,6 +255,50 @@ int build_add_profile_drivers(Build *b, Sum *sum) {
         if (set_origins(b->profile, module) < 0)
                 return report_oom(b->report);
         item.module = module;
-        r = collect_item(b, &item, &collected);
-        return r < 0 ? r : add_item(b, sum, module, &collected);
+        r = collect_item(b, &item, NULL, ret);
+        if (r < 0)
+                return r;
+        *ret_module = TAKE_PTR(module);
+        return 0;
+}
+
+static int collect_modules(Build *b, Ahead *ahead, Collected *collected) {
+        const Plan *plan = b->plan;
+        int r = 0;
+
+        for (size_t i = 0; i < plan->n_items && r >= 0; i++) {
+                const PlanItem *item = &plan->items[i];
+                Collection *shared;
+
+                report_progress(b->report, STAGE_COLLECT, (unsigned) (5 + 25 * i / plan->n_items),
+                                item->module->name);
+                r = ahead ? ahead_take(ahead, i, &shared) : add_shared(b, item, &shared);
+                if (r >= 0)
+                        r = collect_item(b, item, shared, &collected[i]);
+        }
+        return r < 0 ? r : drop_orphans(b);
+}
+
+int build_add_modules(Build *b, Sum *sum) {
+        const Plan *plan = b->plan;
+        _cleanup_free_ Collected *collected = calloc(plan->n_items + 1, sizeof(Collected));
+        _cleanup_(module_freep) Module *profile = NULL;
+        _cleanup_(ahead_freep) Ahead *ahead = NULL;
+        Collected drivers;
+        int r;
+
+        if (!collected)
+                return report_oom(b->report);
+        r = ahead_new(&ahead, b);
+        /* They wait for nobody, and the others then wait less. */
+        if (r >= 0)
+                r = collect_profile_drivers(b, &profile, &drivers);
+        if (r >= 0)
+                r = collect_modules(b, ahead, collected);
+        for (size_t i = 0; i < plan->n_items && r >= 0; i++)
+                if (!strmap_contains(&b->dropped, plan->items[i].module->name))
+                        r = add_item(b, sum, plan->items[i].module, &collected[i]);
+        if (r >= 0 && profile)
+                r = add_item(b, sum, profile, &drivers);
+        return r;
 }

@@ -59,7 +59,8 @@ int build_is_current(Build *b, ImageRecord **ret) {
         bool refreshed = false;
         struct stat st;
 
-        if (build_load_record(b, &record) < 0 || !XXH128_isEqual(record->facts, b->facts_hash))
+        b->looked = build_load_record(b, &record) >= 0;
+        if (!b->looked || !XXH128_isEqual(record->facts, b->facts_hash))
                 return 0;
         if (build_output_path(b, &path) < 0)
                 return report_oom(b->report);

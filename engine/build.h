@@ -45,6 +45,7 @@ typedef struct Build {
         Trace *trace; /* of everything up to the plan; at the end of all there is */
         Store *store;
         Collector *collector;
+        bool looked; /* the image's record was, so that the Source remembers most of what there is */
         Collection **collections;
         size_t n_collections, allocated_collections;
         XXH128_hash_t *keys; /* of the collections */

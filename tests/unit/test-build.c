@@ -21,6 +21,8 @@ static int setup(void **state) {
         return 0;
 }
 
+static unsigned threads; /* BuildOptions.threads */
+
 /* Builds `image` with the store of that name. */
 static int run(BuildPlace *p, const char *store, const char *image, char *const *settings,
                const char *facts, BuildResult *ret) {
@@ -34,6 +36,7 @@ static int run(BuildPlace *p, const char *store, const char *image, char *const 
                 .output = output,
                 .settings = settings,
                 .facts = facts_path,
+                .threads = threads,
         };
 
         return build(&options, &p->told.report, ret);
@@ -297,6 +300,84 @@ static void test_orphans(void **state) {
         }
 }
 
+/* Looks at everything with one thread and with two, from nothing and with what was kept, and gives what
+ * was said: each time the same. */
+static void look_twice(BuildPlace *p, int expected, Told *ret) {
+        static const char *const stores[] = { "one", "two", "two" };
+
+        for (size_t i = 0; i < ELEMENTSOF(stores); i++) {
+                char image[] = "image-0";
+                BuildResult result;
+                int r;
+
+                image[6] += (char) i;
+                told_done(&p->told);
+                told_init(&p->told);
+                threads = i == 0 ? 1 : 2;
+                r = run(p, stores[i], image, none, NULL, &result);
+                threads = 0;
+                assert_int_equal(r, expected);
+                if (r >= 0) {
+                        build_result_done(&result);
+                        assert_same(p, "image-0", image);
+                }
+                if (i == 0) {
+                        strcpy(ret->text, p->told.text);
+                        ret->report.failure = p->told.report.failure;
+                        p->told.report.failure = (Failure) {};
+                        continue;
+                }
+                assert_string_equal(p->told.text, ret->text);
+                if (r < 0) {
+                        const Failure *f = &p->told.report.failure, *g = &ret->report.failure;
+
+                        assert_string_equal(f->message, g->message);
+                        assert_true(streq_ptr(f->path, g->path));
+                        assert_int_equal(f->line, g->line);
+                        assert_int_equal(f->kind, g->kind);
+                        assert_int_equal(f->stage, g->stage);
+                }
+        }
+}
+
+/* What is collected by a thread of its own is told when it would have been told without one: in the order
+ * of the modules, and only the first failure. */
+static void test_threads(void **state) {
+        static const struct {
+                const char *name, *text;
+        } modules[] = {
+                { "a", "[Module]\nAlways=yes\n[Content]\nFile=-/etc/secret\n" },
+                { "b", "[Module]\nAlways=yes\n[Content]\nText=/b:0644 b\n[Drivers]\nName=-no_such\n" },
+                { "c", "[Module]\nAlways=yes\nRequires=b\n[Content]\nFile=-/etc/secret\n" },
+                { "d", "[Module]\nAlways=yes\n[Content]\nFile=/etc/gone\n" },
+                { "e", "[Module]\nAlways=yes\n[Content]\nFile=/etc/gone-too\n" },
+        };
+        BuildPlace *p = *state;
+        _cleanup_free_ char *secret = path_join(p->tree.root, "/etc/secret");
+        _cleanup_told_ Told told;
+        uid_t uid = geteuid();
+
+        told_init(&told);
+        for (size_t i = 0; i < ELEMENTSOF(modules); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                assert_true(asprintf(&path, MODULES "%s.module", modules[i].name) > 0);
+                kernel_tree_text(&p->tree, path, modules[i].text);
+                if (streq(modules[i].name, "c")) {
+                        assert_int_equal(chmod(secret, 0), 0);
+                        if (uid == 0)
+                                assert_int_equal(seteuid(65534), 0);
+                        look_twice(p, 0, &told);
+                        assert_int_equal(seteuid(uid), 0);
+                        assert_non_null(strstr(told.text, "a.module"));
+                        assert_true(strstr(told.text, "c.module") > strstr(told.text, "a.module"));
+                }
+        }
+        look_twice(p, -ENOENT, &told);
+        assert_non_null(strstr(told.report.failure.message, "/etc/gone"));
+        assert_null(strstr(told.report.failure.message, "/etc/gone-too"));
+}
+
 int main(void) {
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup, build_place_teardown)
         static const struct CMUnitTest tests[] = {
@@ -306,6 +387,7 @@ int main(void) {
                 IN_PLACE(test_reader),
                 IN_PLACE(test_reasons),
                 IN_PLACE(test_orphans),
+                IN_PLACE(test_threads),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

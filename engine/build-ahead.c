@@ -141,7 +141,6 @@ static int take_failure(Ahead *a, int error) {
 int ahead_take(Ahead *a, size_t i, Collection **ret) {
         Item *item = &a->items[i];
         Build *b = a->build;
-        int r;
 
         pthread_mutex_lock(&a->mutex);
         while (!item->done)
@@ -158,8 +157,7 @@ int ahead_take(Ahead *a, size_t i, Collection **ret) {
         *ret = item->collection;
         if (!item->collection)
                 return 0;
-        r = build_keep_collection(b, item->key, TAKE_PTR(item->collection));
-        return r < 0 ? r : 0;
+        return build_keep_collection(b, item->key, TAKE_PTR(item->collection));
 }
 
 Ahead *ahead_free(Ahead *a) {

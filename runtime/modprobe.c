@@ -2,8 +2,8 @@
 
 /*
  * /sbin/modprobe of an image. The kernel starts it twice for each cipher that is made of others
- * ("crypto-cryptd(__xts-aes-aesni)", and the same with "-all"), before it makes it by itself: nearly thirty times
- * in a boot with an encrypted disk, nearly always for a name that no driver has. kmod, with the libraries
+ * ("crypto-cryptd(__xts-aes-aesni)", and the same with "-all"), before it makes it by itself: six times
+ * in every boot, and sixteen more with an encrypted disk, for names that no driver has. kmod, with the libraries
  * for compressed and for signed drivers, needs many times as long to find that out as this does.
  *
  * All else, and whatever is not certain, is kmod's, with the same arguments.
